@@ -1,0 +1,3 @@
+"""A streaming alert monitor for newsroom feeds."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Whom we ask, and how often: feeds, what came of asking, health, schedule. Asks nobody itself."""

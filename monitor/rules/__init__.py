@@ -1,0 +1,1 @@
+"""What editors wrote: YAML and query lines read into one tree. Judges no story itself."""

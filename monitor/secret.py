@@ -1,0 +1,50 @@
+"""A value that never prints itself."""
+
+import hmac
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+
+class Secret:
+    """A password, a token or an address that holds one. Only `reveal()` gives it away."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Give the value itself: for the request that needs it, never for a person to read."""
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+    __repr__ = __str__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+
+_SECRET_PARAMETER = re.compile(
+    r"(?i)(?<=[?&;])([^=&;#]*(?:token|key|secret|password|passwd|pwd|auth|sig|signature|access)[^=&;#]*)=[^&;#]*"
+)
+
+
+def masked_url(url: str) -> str:
+    """Show an address without what it may hide: user, password and secret-looking parameters as `***`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
+    netloc = parts.netloc
+    if "@" in netloc:
+        netloc = "***@" + netloc.rpartition("@")[2]
+    query = _SECRET_PARAMETER.sub(r"\1=***", "?" + parts.query)[1:]
+    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))

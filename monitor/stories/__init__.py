@@ -1,0 +1,1 @@
+"""What publishers said: entries, stories, their identity, their text."""
