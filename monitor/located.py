@@ -9,11 +9,12 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 MAX_BYTES = 5_000_000
@@ -206,7 +207,7 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
             root = _attach(_scalar(event, name, lines), stack, waiting, problems) or root
         else:
             kind = Sequence_ if isinstance(event, yaml.SequenceStartEvent) else Mapping_
-            stack.append(kind(_place(event, name), flow=bool(event.flow_style)))
+            stack.append(kind(_place(event, name), flow=bool(getattr(event, "flow_style", False))))
             waiting.append(None)
     return root
 
@@ -439,3 +440,29 @@ def _inner(annotation: Any) -> Any:
     """The element type of a container: the value of a dict, the item of a list."""
     options = [option for option in getattr(annotation, "__args__", ()) if option is not Ellipsis]
     return options[-1] if options else None
+
+
+_DURATION = re.compile(r"\s*(\d{1,9})\s*(s|m|h|d)\s*")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(value: object) -> timedelta:
+    """Read `45s`, `15m`, `6h` or `2d`.
+
+    Raises:
+        ValueError: It is written otherwise; the second argument is the way out.
+    """
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"cannot read '{value}' as a length of time", "write it like 45s, 15m, 6h or 2d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+def some(value: object) -> object:
+    """Let one value stand where a list of them may: `to: desk` is `to: [desk]`."""
+    return value if isinstance(value, list | tuple | dict) or value is None else [value]

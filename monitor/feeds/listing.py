@@ -1,0 +1,211 @@
+"""The feed list as operators keep it: YAML or OPML files, read with every problem in its place."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from lxml import etree
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from monitor.feeds.feed import Feed, FeedPriority
+from monitor.located import (
+    MAX_BYTES,
+    Duration,
+    Mapping_,
+    Node,
+    Place,
+    Problem,
+    Scalar,
+    Sequence_,
+    check,
+    did_you_mean,
+    errors,
+    plain,
+    read_file,
+    some,
+)
+from monitor.secret import masked_url
+from monitor.stories.ids import ReceiverName
+
+YAML_SUFFIXES = (".yaml", ".yml")
+OPML_SUFFIXES = (".opml", ".xml")
+MAX_URL_CHARACTERS = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class FeedList:
+    """Every feed of every file, each address once."""
+
+    feeds: tuple[Feed, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be put in force."""
+        return not errors(self.problems)
+
+
+class _Common(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    interval: Duration | None = None
+    priority: FeedPriority = FeedPriority.NORMAL
+    receivers: Annotated[tuple[str, ...], BeforeValidator(some)] = ()
+
+
+class _Item(_Common):
+    url: str
+    name: str | None = None
+
+
+def read(paths: Sequence[Path], *, receivers: Collection[str] | None = None) -> FeedList:
+    """Read feed files; a folder stands for every YAML and OPML file in it.
+
+    Args:
+        receivers: The names that a feed may give, or None where they are not known.
+    """
+    feeds: dict[str, tuple[Feed, Place]] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        for file in _files(path):
+            reader = _read_opml if file.suffix.lower() in OPML_SUFFIXES else _read_yaml
+            for feed, place in reader(file, problems):
+                problems.extend(_unknown_receivers(feed, place, receivers))
+                if feed.url in feeds:
+                    first = feeds[feed.url][1]
+                    problems.append(
+                        Problem(place, f"{feed.shown_url} is listed a second time", f"it stands at {first}", "warning")
+                    )
+                else:
+                    feeds[feed.url] = (feed, place)
+    return FeedList(tuple(feed for feed, _ in feeds.values()), tuple(sorted(problems)))
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    wanted = (*YAML_SUFFIXES, *OPML_SUFFIXES)
+    return sorted(p for p in path.rglob("*") if p.suffix.lower() in wanted and not p.name.startswith("."))
+
+
+def _unknown_receivers(feed: Feed, place: Place, known: Collection[str] | None) -> Iterator[Problem]:
+    for name in feed.receivers:
+        if known is not None and name not in known:
+            yield Problem(place, f"there is no receiver '{name}'", did_you_mean(name, known) or "add it to receivers:")
+
+
+# ---- YAML ----------------------------------------------------------------------------------------------------
+
+
+def _read_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+    root, found = read_file(file)
+    problems.extend(found)
+    defaults: dict[str, Any] = {}
+    items: Node | None = root
+    if isinstance(root, Mapping_):
+        for key, _ in root.pairs:
+            if key.text not in ("defaults", "feeds"):
+                hint = did_you_mean(key.text, ("defaults", "feeds")) or "known here: defaults, feeds"
+                problems.append(Problem(key.place, f"there is no key '{key.text}'", hint))
+        defaults = _defaults(root.get("defaults"), str(file), problems)
+        items = root.get("feeds")
+    if items is None or (isinstance(items, Scalar) and items.value() is None):
+        return
+    if not isinstance(items, Sequence_):
+        problems.append(Problem(items.place, "feeds must be a list", "begin each line with a dash: - https://..."))
+        return
+    for item in items.items:
+        feed = _feed(item, defaults, str(file), problems)
+        if feed is not None:
+            yield feed, item.place
+
+
+def _defaults(node: Node | None, file: str, problems: list[Problem]) -> dict[str, Any]:
+    if node is None:
+        return {}
+    model, found = check(_Common, node, name=file)
+    problems.extend(found)
+    return model.model_dump(exclude_unset=True) if model else {}
+
+
+def _feed(node: Node, defaults: dict[str, Any], file: str, problems: list[Problem]) -> Feed | None:
+    given = {"url": node.text} if isinstance(node, Scalar) else plain(node)
+    if not isinstance(given, dict):
+        problems.append(Problem(node.place, "a feed is an address or a mapping with url:"))
+        return None
+    model, found = check(_Item, node, name=file, value=defaults | given)
+    problems.extend(found)
+    if model is None:
+        return None
+    place = node.get("url").place if isinstance(node, Mapping_) and node.get("url") else node.place  # type: ignore[union-attr]
+    wrong = bad_address(model.url)
+    if wrong:
+        problems.append(Problem(place, f"{masked_url(model.url)!r} is no address of a feed: {wrong}",
+                                "write it like https://news.example/rss"))  # fmt: skip
+        return None
+    return Feed(
+        url=model.url.strip(),
+        name=model.name,
+        language=model.language,
+        interval=model.interval,
+        priority=model.priority,
+        receivers=tuple(ReceiverName(name) for name in model.receivers),
+    )
+
+
+def bad_address(url: str) -> str | None:
+    """Why an address can never be asked, in words; None when it can be tried."""
+    url = url.strip()
+    if len(url) > MAX_URL_CHARACTERS:
+        return f"longer than {MAX_URL_CHARACTERS} characters"
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "it holds a blank or a control character"
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it checks it
+    except ValueError as error:
+        return str(error).lower()
+    if parts.scheme not in ("http", "https"):
+        return "it must begin with http:// or https://"
+    return None if parts.hostname else "it names no host"
+
+
+# ---- OPML ----------------------------------------------------------------------------------------------------
+
+
+def _read_opml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+    """Source: OPML 2.0, "Subscription lists"; a folder is an outline without an address."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        problems.append(Problem(Place(str(file)), f"cannot read this file: {error.strerror}"))
+        return
+    if len(data) > MAX_BYTES:
+        problems.append(Problem(Place(str(file)), f"this file is larger than {MAX_BYTES // 1_000_000} MB"))
+        return
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        problems.append(Problem(Place(str(file), max(line, 1), max(column, 1)), f"XML: {error.msg}"))
+        return
+    for outline in root.iter("outline"):
+        url = outline.get("xmlUrl")
+        if not url:
+            continue
+        place = Place(str(file), int(outline.sourceline or 1))  # type: ignore[arg-type]
+        wrong = bad_address(url)
+        if wrong:
+            problems.append(Problem(place, f"{masked_url(url)!r} is no address of a feed: {wrong}"))
+            continue
+        name = outline.get("title") or outline.get("text")
+        yield Feed(url=url.strip(), name=name, language=outline.get("language"), group=_folder(outline)), place
+
+
+def _folder(outline: Any) -> str | None:
+    names = [a.get("text") or a.get("title") or "" for a in outline.iterancestors("outline")]
+    return "/".join(reversed([name for name in names if name])) or None

@@ -1,0 +1,1 @@
+"""What happens: poll, intake, dispatch, sweep. Each gathers, decides, records."""

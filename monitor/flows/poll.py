@@ -1,0 +1,315 @@
+"""Asking feeds when they are due. A poll ends with its transaction; publishing waits for nobody."""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from monitor.errors import StoreError
+from monitor.feeds.feed import Feed
+from monitor.feeds.health import FeedState
+from monitor.feeds.outcome import (
+    Ask,
+    Fetched,
+    NotModified,
+    Outcome,
+    Refused,
+    Unanswered,
+    Unreadable,
+    Validators,
+    is_good,
+    name_of,
+)
+from monitor.feeds.schedule import Pace, first_poll, next_poll
+from monitor.ports import Clock, Fetcher, Publisher
+from monitor.store.polls import SEEN_AGAIN_AFTER, Known, PollRecord, Sighting
+from monitor.stories.ids import EntryKey, FeedId, StoryId, story_id
+from monitor.stories.identity import fingerprint, keys
+from monitor.stories.links import host_of
+from monitor.stories.story import Entry, Story
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 200
+MOST_BEHIND = timedelta(minutes=1)
+
+
+class PollStore(Protocol):
+    """What polling needs of the store."""
+
+    async def feed_states(self, feeds: Iterable[FeedId] | None = None) -> dict[FeedId, FeedState]: ...
+
+    async def validators(self, feed: FeedId) -> Validators: ...
+
+    async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> Known: ...
+
+    async def record_poll(self, poll: PollRecord) -> tuple[tuple[StoryId, int], ...]: ...
+
+
+@dataclass(slots=True)
+class Poll:
+    """Ask one feed, once."""
+
+    store: PollStore
+    fetcher: Fetcher
+    publisher: Publisher
+    clock: Clock
+    pace_of: Callable[[Feed], Pace]
+    draw: Callable[[], float] = random.random
+
+    async def __call__(self, feed: Feed, state: FeedState) -> FeedState:
+        """Poll a feed, keep what it said, offer what is new.
+
+        Returns:
+            The feed's state from now on.
+        """
+        asked_at = self.clock.now()
+        validators = await self.store.validators(feed.id)
+        outcome = await self.fetcher.fetch(Ask(url=feed.url, validators=validators, slow=state.slow))
+        now = self.clock.now()
+        known = Known(state=state, sightings={})
+        if isinstance(outcome, Fetched):
+            known = await self.store.known(feed.id, keys(outcome.document.entries))
+        record = judged(feed, state, outcome, known.sightings, pace=self.pace_of(feed), now=now, draw=self.draw())
+        new = await self.store.record_poll(record)
+        for story, revision in new:
+            self.publisher.offer(story, revision)
+        log.info(
+            "feed_polled",
+            feed=feed.name or feed.shown_url,
+            outcome=record.state.outcome,
+            detail=record.state.detail or None,
+            new=len(new),
+            took=round((now - asked_at).total_seconds(), 3),
+            next_poll_at=record.state.next_at,
+        )
+        return record.state
+
+
+def judged(
+    feed: Feed,
+    state: FeedState,
+    outcome: Outcome,
+    sightings: Mapping[EntryKey, Sighting],
+    *,
+    pace: Pace,
+    now: datetime,
+    draw: float,
+) -> PollRecord:
+    """Everything that follows from a poll, as one record."""
+    good = is_good(outcome)
+    answered = good or isinstance(outcome, Fetched)
+    failures = 0 if answered else state.failures + 1
+    after = FeedState(
+        next_at=next_poll(pace, outcome, failures=failures, now=now, draw=draw),
+        polled_at=now,
+        good_at=now if good else state.good_at,
+        failures=failures,
+        outcome=name_of(outcome),
+        detail=_detail(outcome),
+        slow=_slow(outcome, state.slow),
+    )
+    match outcome:
+        case Fetched(document=document, validators=validators):
+            news = _news(feed, state, document.entries, document.title, document.language, sightings, now)
+            return PollRecord(
+                feed=feed,
+                state=after,
+                title=document.title or None,
+                validators=validators if document.complete else Validators(),
+                stories=news.stories,
+                sightings=news.sightings,
+                seen_again=news.seen_again,
+            )
+        case NotModified(validators=validators):
+            return PollRecord(feed=feed, state=after, validators=validators or None)
+        case Refused() | Unanswered() | Unreadable():
+            return PollRecord(feed=feed, state=after)
+
+
+def _detail(outcome: Outcome) -> str:
+    match outcome:
+        case Fetched(document=document):
+            return "; ".join(document.problems)[:500]
+        case NotModified():
+            return ""
+        case _:
+            return outcome.detail[:500]
+
+
+def _slow(outcome: Outcome, before: bool) -> bool:
+    match outcome:
+        case Fetched(document=document):
+            return document.slow
+        case Unreadable(slow=slow):
+            return slow
+        case _:
+            return before
+
+
+@dataclass(slots=True)
+class _News:
+    new: list[tuple[Story, Sighting]] = field(default_factory=list)
+    again: list[EntryKey] = field(default_factory=list)
+
+    @property
+    def stories(self) -> tuple[Story, ...]:
+        return tuple(story for story, _ in self.new)
+
+    @property
+    def sightings(self) -> tuple[Sighting, ...]:
+        return tuple(sighting for _, sighting in self.new)
+
+    @property
+    def seen_again(self) -> tuple[EntryKey, ...]:
+        return tuple(self.again)
+
+
+def _news(
+    feed: Feed,
+    state: FeedState,
+    entries: Sequence[Entry],
+    title: str,
+    language: str | None,
+    sightings: Mapping[EntryKey, Sighting],
+    now: datetime,
+) -> _News:
+    """What is new or changed in a document. The same key twice in one document is the same entry: the first counts."""
+    news = _News()
+    done: set[EntryKey] = set()
+    source = feed.name or title or host_of(feed.url)
+    for key, entry in zip(keys(entries), entries, strict=True):
+        if key in done:
+            continue
+        done.add(key)
+        known, print_ = sightings.get(key), fingerprint(entry)
+        if known is not None and known.fingerprint == print_:
+            if now - known.last_seen_at > SEEN_AGAIN_AFTER:
+                news.again.append(key)
+            continue
+        story = Story(
+            id=known.story if known else story_id(feed.id, key),
+            revision=known.revision + 1 if known else 1,
+            feed=feed.id,
+            source=source,
+            title=entry.title,
+            summary=entry.summary,
+            text=entry.content,
+            link=entry.link,
+            authors=entry.authors,
+            categories=entry.categories,
+            language=feed.language or entry.language or language,
+            published_at=entry.published_at,
+            seen_at=now,
+            reference_at=state.good_at or now,
+            first_answer=state.good_at is None,
+        )
+        sighting = Sighting(key=key, story=story.id, revision=story.revision, fingerprint=print_, last_seen_at=now)
+        news.new.append((story, sighting))
+    return news
+
+
+class Polling:
+    """Every feed in its turn: a heap of due times, kept in the store, so a restart polls nothing early."""
+
+    def __init__(
+        self,
+        poll: Poll,
+        feeds: Sequence[Feed],
+        *,
+        interval: timedelta,
+        requests_per_minute: int | None = None,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self._poll = poll
+        self._feeds = {feed.id: feed for feed in feeds}
+        self._interval = interval
+        self._spacing = 60 / requests_per_minute if requests_per_minute else 0.0
+        self._room = asyncio.Semaphore(at_once)
+        self._heap: list[tuple[datetime, int, FeedId]] = []
+        self._order = itertools.count()
+        self._states: dict[FeedId, FeedState] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+
+    async def once(self) -> None:
+        """Poll every feed once, due or not."""
+        await self._load()
+        for feed in self._feeds.values():
+            await self._start(feed)
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def run(self) -> None:
+        """Poll every feed when it is due, until cancelled."""
+        await self._load()
+        now = self._poll.clock.now()
+        for feed in self._feeds.values():
+            due = self._states.get(feed.id, FeedState()).next_at or first_poll(
+                len(self._feeds), usual=self._interval, now=now, draw=self._poll.draw()
+            )
+            self._push(due, feed.id)
+        try:
+            while True:
+                await self._wait_for_the_next()
+                _, _, feed_id = heapq.heappop(self._heap)
+                await self._start(self._feeds[feed_id], again=True)
+                if self._spacing:
+                    await asyncio.sleep(self._spacing)
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _load(self) -> None:
+        self._states = await self._poll.store.feed_states(self._feeds)
+
+    def _push(self, due: datetime, feed: FeedId) -> None:
+        heapq.heappush(self._heap, (due, next(self._order), feed))
+        self._changed.set()
+
+    async def _wait_for_the_next(self) -> None:
+        """Sleep until the first feed is due; a wall clock that jumps is seen within a minute."""
+        while True:
+            self._changed.clear()
+            wait = MOST_BEHIND
+            if self._heap:
+                wait = min(self._heap[0][0] - self._poll.clock.now(), MOST_BEHIND)
+                if wait <= timedelta(0):
+                    return
+            try:
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _start(self, feed: Feed, *, again: bool = False) -> None:
+        await self._room.acquire()
+        task = asyncio.create_task(self._one(feed, again), name=f"poll-{feed.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _one(self, feed: Feed, again: bool) -> None:
+        """One poll; what surprises it is told, and never stops the others."""
+        state = self._states.get(feed.id, FeedState())
+        try:
+            self._states[feed.id] = await self._poll(feed, state)
+        except StoreError as error:
+            log.warning("poll_not_kept", feed=feed.name or feed.shown_url, reason=str(error))
+            self._states[feed.id] = replace(state, next_at=self._poll.clock.now() + timedelta(seconds=15))
+        except Exception:
+            log.exception("poll_failed", feed=feed.name or feed.shown_url)
+            self._states[feed.id] = replace(
+                state, failures=state.failures + 1, next_at=self._poll.clock.now() + self._interval
+            )
+        finally:
+            self._room.release()
+            due = self._states[feed.id].next_at if feed.id in self._states else None
+            if again and due is not None:
+                self._push(due, feed.id)

@@ -1,0 +1,312 @@
+"""The outbox: claiming, recording, waking, and what people see of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal, or_, select, update
+
+from monitor.alerts.letter import Copy, Letter, Reason, Span
+from monitor.rules.rule import Priority
+from monitor.store import tables
+from monitor.store.rows import story_of
+from monitor.stories.ids import DeliveryId, RuleId, SessionId, StoryId
+
+WAITING = ("pending", "ambiguous")
+"""States in which a delivery is due when its time comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that this session now works on.
+
+    Args:
+        ambiguous: An earlier try may have reached the provider: ask before sending again.
+        since: When that try was claimed.
+        attempts: Tries that counted.
+        counted_at: The first of those.
+    """
+
+    letter: Letter
+    ambiguous: bool
+    since: datetime | None
+    attempts: int
+    counted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a try came to, as the row keeps it."""
+
+    state: str
+    reason: str
+    next_at: datetime | None = None
+    counts: bool = False
+    plain: bool = False
+    reference: str | None = None
+
+
+def claim(
+    connection: Connection, *, channel: str, target: str, session: SessionId, now: datetime
+) -> Claimed | None:
+    """Take the next due delivery of a target: the most urgent, then the one that waited longest."""
+    table = tables.deliveries
+    row = connection.execute(
+        select(table)
+        .where(
+            table.c.channel == channel,
+            table.c.target == target,
+            table.c.state.in_(WAITING),
+            table.c.next_at <= now,
+        )
+        .order_by(table.c.urgency, table.c.next_at, table.c.created_at, table.c.id)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    tried_at = row.tried_at or now
+    connection.execute(
+        update(table)
+        .where(table.c.id == row.id)
+        .values(state="sending", session=session, claimed_at=now, tried_at=tried_at)
+    )
+    return Claimed(
+        letter=_letter(connection, row, tried_at),
+        ambiguous=row.state == "ambiguous",
+        since=row.claimed_at,
+        attempts=row.attempts,
+        counted_at=row.counted_at,
+    )
+
+
+def record(
+    connection: Connection, delivery: DeliveryId, outcome: Outcome, *, session: SessionId, now: datetime
+) -> None:
+    """Write what a try came to, if the delivery is still this session's."""
+    table = tables.deliveries
+    values: dict[str, Any] = {
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "next_at": outcome.next_at,
+        "session": None,
+    }
+    if outcome.counts:
+        values["attempts"] = table.c.attempts + 1
+        values["counted_at"] = func.coalesce(table.c.counted_at, literal(now, tables.Instant()))
+    if outcome.plain:
+        values["plain"] = True
+    if outcome.reference is not None:
+        values["reference"] = outcome.reference
+    if outcome.state in ("sent", "dead"):
+        values["ended_at"] = now
+    connection.execute(
+        update(table).where(table.c.id == delivery, table.c.session == session).values(**values)
+    )
+
+
+def release_dead(connection: Connection, *, alive: tuple[SessionId, ...], now: datetime) -> int:
+    """Deliveries that a dead session was working on may have been sent: each is asked about before it is sent."""
+    table = tables.deliveries
+    done = connection.execute(
+        update(table)
+        .where(table.c.state == "sending", or_(table.c.session.is_(None), table.c.session.not_in(alive)))
+        .values(state="ambiguous", session=None, next_at=now, reason="the worker that sent it died")
+    )
+    return done.rowcount
+
+
+def due_targets(connection: Connection, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Channel and target of everything that is due."""
+    table = tables.deliveries
+    rows = connection.execute(
+        select(table.c.channel, table.c.target)
+        .where(table.c.state.in_(WAITING), table.c.next_at <= now)
+        .distinct()
+    )
+    return tuple((row.channel, row.target) for row in rows)
+
+
+def earliest(connection: Connection, after: datetime) -> datetime | None:
+    """When the next delivery falls due after an instant."""
+    table = tables.deliveries
+    row = connection.execute(
+        select(table.c.next_at)
+        .where(table.c.state.in_(WAITING), table.c.next_at > after)
+        .order_by(table.c.next_at)
+        .limit(1)
+    ).first()
+    return row.next_at if row else None
+
+
+# ---- the letter ----------------------------------------------------------------------------------------------
+
+
+def _letter(connection: Connection, row: Row[Any], tried_at: datetime) -> Letter:
+    alert = connection.execute(select(tables.alerts).where(tables.alerts.c.id == row.alert)).one()
+    return letter(connection, alert, row._mapping | {"tried_at": tried_at})
+
+
+def letter(connection: Connection, alert: Row[Any], delivery: Mapping[str, Any]) -> Letter:
+    """Put together what a channel needs: the story, why it came, where else it is."""
+    stories = tables.stories
+    story = story_of(
+        connection.execute(
+            select(stories).where(stories.c.id == alert.story, stories.c.revision == alert.revision)
+        ).one()
+    )
+    return Letter(
+        delivery=delivery["id"],
+        alert=alert.id,
+        receiver=delivery["receiver"],
+        channel=delivery["channel"],
+        target=delivery["target"],
+        language=delivery["language"],
+        timezone=delivery["timezone"],
+        priority=Priority(alert.priority),
+        story=story,
+        reasons=_reasons(connection, alert.id, story.id, story.revision),
+        copies=_copies(connection, alert.id, story.id),
+        first_tried_at=delivery["tried_at"],
+        plain=delivery["plain"],
+    )
+
+
+def _reasons(connection: Connection, alert: str, story: StoryId, revision: int) -> tuple[Reason, ...]:
+    """The rules that held for the story, then those that held only for its copies or later revisions."""
+    matches, members = tables.matches, tables.alert_stories
+    rows = connection.execute(
+        select(matches)
+        .join(members, members.c.story == matches.c.story)
+        .where(members.c.alert == alert)
+        .order_by(
+            matches.c.story != story, matches.c.revision != revision, matches.c.revision, matches.c.position
+        )
+    )
+    found: dict[RuleId, Reason] = {}
+    for row in rows:
+        spans = _spans(row.evidence) if (row.story, row.revision) == (story, revision) else ()
+        found.setdefault(
+            row.rule, Reason(rule_id=row.rule, rule=row.name, desk=row.desk, note=row.note, spans=spans)
+        )
+    return tuple(found.values())
+
+
+def _spans(evidence: list[dict[str, Any]]) -> tuple[Span, ...]:
+    return tuple(Span(field=e["field"], start=e["start"], end=e["end"], text=e["text"]) for e in evidence)
+
+
+def _copies(connection: Connection, alert: str, story: StoryId) -> tuple[Copy, ...]:
+    table = tables.alert_stories
+    rows = connection.execute(
+        select(table)
+        .where(table.c.alert == alert, table.c.story != story)
+        .order_by(table.c.joined_at)
+        .limit(40)
+    )
+    return tuple(Copy(source=row.source, link=row.link, seen_at=row.joined_at) for row in rows)
+
+
+# ---- for people ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A delivery as people see it."""
+
+    id: DeliveryId
+    state: str
+    channel: str
+    target: str
+    receiver: str
+    rule: str
+    story: StoryId
+    title: str
+    alert: str
+    attempts: int
+    next_at: datetime | None
+    reason: str
+    created_at: datetime
+    ended_at: datetime | None
+    reference: str | None
+
+
+def listing(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    alert: str | None = None,
+    story: StoryId | None = None,
+    delivery: str | None = None,
+    limit: int = 500,
+) -> tuple[DeliveryRow, ...]:
+    """Deliveries, newest first."""
+    table, alerts, stories = tables.deliveries, tables.alerts, tables.stories
+    wanted: list[ColumnElement[bool]] = []
+    if state is not None:
+        wanted.append(table.c.state == state)
+    if alert is not None:
+        wanted.append(table.c.alert == alert)
+    if delivery is not None:
+        wanted.append(table.c.id == delivery)
+    if story is not None:
+        members = tables.alert_stories
+        wanted.append(table.c.alert.in_(select(members.c.alert).where(members.c.story == story)))
+    rows = connection.execute(
+        select(table, alerts.c.story, stories.c.title)
+        .join(alerts, alerts.c.id == table.c.alert)
+        .join(stories, and_(stories.c.id == alerts.c.story, stories.c.revision == alerts.c.revision))
+        .where(*wanted)
+        .order_by(table.c.created_at.desc(), table.c.id)
+        .limit(limit)
+    ).all()
+    rules = _rules_of(connection, {row.alert for row in rows})
+    fields = DeliveryRow.__slots__
+    return tuple(
+        DeliveryRow(
+            **{f: getattr(row, f) for f in fields if f != "rule"}, rule=", ".join(rules.get(row.alert, ()))
+        )
+        for row in rows
+    )
+
+
+def _rules_of(connection: Connection, alerts: set[str]) -> dict[str, list[str]]:
+    matches, members = tables.matches, tables.alert_stories
+    rows = connection.execute(
+        select(members.c.alert, matches.c.name, matches.c.position)
+        .join(matches, matches.c.story == members.c.story)
+        .where(members.c.alert.in_(alerts))
+        .order_by(members.c.joined_at, matches.c.position)
+    )
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if row.name not in names.setdefault(row.alert, []):
+            names[row.alert].append(row.name)
+    return names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How the outbox stands.
+
+    Args:
+        oldest_at: When the oldest delivery that is due and not sent was written.
+    """
+
+    by_state: dict[str, int]
+    oldest_at: datetime | None
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Count the outbox by state."""
+    table = tables.deliveries
+    counts = connection.execute(select(table.c.state, func.count()).group_by(table.c.state))
+    oldest = connection.execute(
+        select(table.c.created_at)
+        .where(table.c.state.in_((*WAITING, "sending")))
+        .order_by(table.c.created_at)
+        .limit(1)
+    ).first()
+    return Backlog(
+        by_state={state: count for state, count in counts}, oldest_at=oldest.created_at if oldest else None
+    )

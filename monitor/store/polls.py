@@ -1,0 +1,178 @@
+"""Feeds as they were last asked, what was seen in them, and the one transaction that a poll ends with."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from monitor.feeds.feed import Feed
+from monitor.feeds.health import FeedState
+from monitor.feeds.outcome import Validators
+from monitor.store import tables
+from monitor.store.rows import insert, story_row
+from monitor.stories.ids import EntryKey, FeedId, StoryId
+from monitor.stories.story import Story
+
+SEEN_AGAIN_AFTER = timedelta(days=1)
+"""A sighting's `last_seen_at` is renewed this often: it decides about months, not about minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """An entry of a feed that we know, as it was when last read."""
+
+    key: EntryKey
+    story: StoryId
+    revision: int
+    fingerprint: str
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the store knows of a feed before a poll's answer is judged."""
+
+    state: FeedState
+    sightings: Mapping[EntryKey, Sighting]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollRecord:
+    """Everything that a poll writes.
+
+    Args:
+        validators: Those to send next time, or None to keep the ones there are.
+        stories: New revisions, each with its sighting in `sightings`.
+        seen_again: Known entries that are still there.
+    """
+
+    feed: Feed
+    state: FeedState
+    title: str | None = None
+    validators: Validators | None = None
+    stories: tuple[Story, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    seen_again: tuple[EntryKey, ...] = ()
+
+
+def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int], ...]:
+    """Write a poll: stories, sightings, validators, next time, in the caller's transaction.
+
+    Returns:
+        The revisions that were new to the store.
+    """
+    new = [story for story in poll.stories if _put_story(connection, story)]
+    for sighting in poll.sightings:
+        _put_sighting(connection, poll.feed.id, sighting, poll.state.polled_at)
+    if poll.seen_again:
+        _see_again(connection, poll.feed.id, poll.seen_again, poll.state.polled_at)
+    _put_feed(connection, poll)
+    return tuple((story.id, story.revision) for story in new)
+
+
+def _put_story(connection: Connection, story: Story) -> bool:
+    statement = insert(connection, tables.stories).values(**story_row(story), offered_at=story.seen_at)
+    done = connection.execute(statement.on_conflict_do_nothing())
+    return done.rowcount > 0
+
+
+def _put_sighting(connection: Connection, feed: FeedId, sighting: Sighting, at: datetime | None) -> None:
+    table = tables.sightings
+    values = {"story": sighting.story, "revision": sighting.revision, "fingerprint": sighting.fingerprint,
+              "last_seen_at": at}  # fmt: skip
+    statement = insert(connection, table).values(feed=feed, key=sighting.key, first_seen_at=at, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["feed", "key"], set_=values))
+
+
+def _see_again(connection: Connection, feed: FeedId, keys: Sequence[EntryKey], at: datetime | None) -> None:
+    table = tables.sightings
+    statement = (
+        update(table)
+        .where(table.c.feed == feed, table.c.key == bindparam("this_key"))
+        .values(last_seen_at=at)
+    )
+    connection.execute(statement, [{"this_key": key} for key in keys])
+
+
+def _put_feed(connection: Connection, poll: PollRecord) -> None:
+    state = poll.state
+    values: dict[str, Any] = {
+        "url": poll.feed.shown_url,
+        "name": poll.feed.name,
+        "next_at": state.next_at,
+        "polled_at": state.polled_at,
+        "good_at": state.good_at,
+        "failures": state.failures,
+        "outcome": state.outcome,
+        "detail": state.detail,
+        "slow": state.slow,
+    }
+    if poll.title:
+        values["title"] = poll.title
+    if poll.validators is not None:
+        values |= {
+            "etag": poll.validators.etag,
+            "last_modified": poll.validators.last_modified,
+            "body_hash": poll.validators.body_hash,
+        }
+    statement = insert(connection, tables.feeds).values(id=poll.feed.id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+
+
+# ---- reading -------------------------------------------------------------------------------------------------
+
+
+def known(connection: Connection, feed: FeedId, keys: Sequence[EntryKey]) -> Known:
+    """What is known of a feed and of these entries of it."""
+    table = tables.sightings
+    found: dict[EntryKey, Sighting] = {}
+    for start in range(0, len(keys), 500):
+        some = keys[start : start + 500]
+        for row in connection.execute(select(table).where(table.c.feed == feed, table.c.key.in_(some))):
+            found[row.key] = Sighting(
+                key=row.key,
+                story=row.story,
+                revision=row.revision,
+                fingerprint=row.fingerprint,
+                last_seen_at=row.last_seen_at,
+            )
+    return Known(state=states(connection, [feed]).get(feed, FeedState()), sightings=found)
+
+
+def states(connection: Connection, feeds: Iterable[FeedId] | None = None) -> dict[FeedId, FeedState]:
+    """The states of these feeds, or of all."""
+    statement = select(tables.feeds)
+    if feeds is not None:
+        statement = statement.where(tables.feeds.c.id.in_(list(feeds)))
+    return {row.id: _state(row) for row in connection.execute(statement)}
+
+
+def _state(row: Row[Any]) -> FeedState:
+    return FeedState(
+        next_at=row.next_at,
+        polled_at=row.polled_at,
+        good_at=row.good_at,
+        failures=row.failures,
+        outcome=row.outcome,
+        detail=row.detail,
+        slow=row.slow,
+    )
+
+
+def validators(connection: Connection, feed: FeedId) -> Validators:
+    """Those to send with the next request."""
+    table = tables.feeds
+    row = connection.execute(
+        select(table.c.etag, table.c.last_modified, table.c.body_hash).where(table.c.id == feed)
+    ).first()
+    if row is None:
+        return Validators()
+    return Validators(etag=row.etag, last_modified=row.last_modified, body_hash=row.body_hash)
+
+
+def titles(connection: Connection) -> dict[FeedId, str]:
+    """What feeds call themselves, where they said so."""
+    table = tables.feeds
+    return {row.id: row.title for row in connection.execute(select(table.c.id, table.c.title)) if row.title}

@@ -1,0 +1,177 @@
+"""The store: one object, whose every method is one transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from monitor.alerts.decide import Decision, Told, Twin
+from monitor.errors import StoreError
+from monitor.feeds.health import FeedState
+from monitor.feeds.outcome import Validators
+from monitor.store import decisions, deliveries, history, polls, schema, sqlite, workers
+from monitor.store.engine import Database, SingleWriter
+from monitor.stories.ids import DeliveryId, EntryKey, FeedId, SessionId, StoryId
+from monitor.stories.story import Story
+
+T = TypeVar("T")
+
+
+class Store:
+    """Everything that outlives the process. Every method may raise `StoreError`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def close(self) -> None:
+        """Finish what is queued and let the files go."""
+        await self._database.close()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Ask something of `monitor.store.history` or its siblings that has no method here."""
+        return await self._database.read(work)
+
+    # ---- polls
+
+    async def feed_states(self, feeds: Iterable[FeedId] | None = None) -> dict[FeedId, FeedState]:
+        """The states of these feeds, or of all."""
+        wanted = None if feeds is None else list(feeds)
+        return await self._database.read(lambda c: polls.states(c, wanted))
+
+    async def feed_titles(self) -> dict[FeedId, str]:
+        """What feeds call themselves."""
+        return await self._database.read(polls.titles)
+
+    async def validators(self, feed: FeedId) -> Validators:
+        """Those to send with the next request."""
+        return await self._database.read(lambda c: polls.validators(c, feed))
+
+    async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> polls.Known:
+        """What is known of a feed and of these entries of it."""
+        return await self._database.read(lambda c: polls.known(c, feed, keys))
+
+    async def record_poll(self, poll: polls.PollRecord) -> tuple[tuple[StoryId, int], ...]:
+        """Stories, sightings, validators and the next time, in one transaction; gives the new revisions."""
+        return await self._database.write(lambda c: polls.record(c, poll))
+
+    # ---- decisions
+
+    async def undecided(self, story: StoryId, revision: int) -> Story | None:
+        """The revision, if nothing was decided about it yet."""
+        return await self._database.read(lambda c: decisions.undecided(c, story, revision))
+
+    async def told_before(self, story: Story) -> tuple[Told | None, tuple[Twin, ...]]:
+        """The alert this story led to before, and alerts on the same story elsewhere."""
+        return await self._database.read(lambda c: decisions.history(c, story))
+
+    async def record_decision(self, decision: Decision) -> decisions.Recorded | decisions.Overtaken:
+        """Match, alert and deliveries in one transaction."""
+        return await self._database.write(lambda c: decisions.record(c, decision))
+
+    async def stale(
+        self, *, offered_before: datetime, now: datetime, limit: int
+    ) -> tuple[tuple[StoryId, int], ...]:
+        """Undecided revisions last offered before an instant, stamped as offered now."""
+        return await self._database.write(
+            lambda c: decisions.stale(c, offered_before=offered_before, now=now, limit=limit)
+        )
+
+    async def withdraw_offers(self) -> None:
+        """Forget when undecided revisions were offered: the stream that had them is gone."""
+        await self._database.write(decisions.withdraw_offers)
+
+    async def bury(self, letter: decisions.DeadLetterRow) -> None:
+        """Keep a message that could not be worked on."""
+        await self._database.write(lambda c: decisions.bury(c, letter))
+
+    async def forget(self, *, claims_before: datetime, sessions_before: datetime) -> None:
+        """Drop what nothing asks for any more."""
+
+        def work(connection: Connection) -> None:
+            decisions.forget_claims(connection, before=claims_before)
+            workers.forget(connection, before=sessions_before)
+
+        await self._database.write(work)
+
+    async def counts(self) -> history.Counts:
+        """How much there is, and what waits."""
+        return await self._database.read(history.counts)
+
+    # ---- deliveries
+
+    async def claim(
+        self, *, channel: str, target: str, session: SessionId, now: datetime
+    ) -> deliveries.Claimed | None:
+        """Take the next due delivery of a target; committed before anything is sent."""
+        return await self._database.write(
+            lambda c: deliveries.claim(c, channel=channel, target=target, session=session, now=now)
+        )
+
+    async def record_outcome(
+        self, delivery: DeliveryId, outcome: deliveries.Outcome, *, session: SessionId, now: datetime
+    ) -> None:
+        """What a try came to."""
+        await self._database.write(
+            lambda c: deliveries.record(c, delivery, outcome, session=session, now=now)
+        )
+
+    async def due_targets(self, now: datetime) -> tuple[tuple[str, str], ...]:
+        """Channel and target of everything that is due."""
+        return await self._database.read(lambda c: deliveries.due_targets(c, now))
+
+    async def next_due(self, after: datetime) -> datetime | None:
+        """When the next delivery falls due after an instant."""
+        return await self._database.read(lambda c: deliveries.earliest(c, after))
+
+    async def backlog(self) -> deliveries.Backlog:
+        """The outbox by state."""
+        return await self._database.read(deliveries.backlog)
+
+    # ---- sessions
+
+    async def begin_session(self, session: SessionId, now: datetime, *, alone: bool) -> None:
+        """Enter a session, and free what dead ones were sending."""
+
+        def work(connection: Connection) -> None:
+            workers.begin(connection, session, now, alone=alone)
+            deliveries.release_dead(connection, alive=workers.alive(connection, now), now=now)
+
+        await self._database.write(work)
+
+    async def renew_session(self, session: SessionId, now: datetime) -> int:
+        """Say that the session lives, and free what dead ones were sending; gives how many those were."""
+
+        def work(connection: Connection) -> int:
+            workers.renew(connection, session, now)
+            return deliveries.release_dead(connection, alive=workers.alive(connection, now), now=now)
+
+        return await self._database.write(work)
+
+    async def end_session(self, session: SessionId, now: datetime) -> None:
+        """Say that the session has ended in good order."""
+        await self._database.write(lambda c: workers.end(c, session, now))
+
+
+def open_sqlite(path: Path, *, make: bool) -> Store:
+    """Open a store in a SQLite file.
+
+    Args:
+        make: Make or upgrade the schema (the service); else it must be there and right (every other command).
+
+    Raises:
+        StoreError: The file cannot be opened, is no database, or has another schema.
+    """
+    if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        raise StoreError(f"there is no database at {path} yet: `monitor run` makes it")
+    engine = sqlite.open_engine(path)
+    with sqlite.translated(path):
+        if make:
+            schema.upgrade(engine)
+        else:
+            with engine.connect().execution_options(reading=True) as connection:
+                schema.check(connection)
+    return Store(SingleWriter(engine, is_busy=sqlite.is_busy))
