@@ -193,7 +193,9 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise _Refused(Problem(_place(event, name), "a second document begins here", "take the line of --- out"))
+                raise _Refused(
+                    Problem(_place(event, name), "a second document begins here", "take the line of --- out")
+                )
         if isinstance(event, yaml.CollectionEndEvent):
             done = stack.pop()
             waiting.pop()
@@ -225,15 +227,20 @@ def _attach(
     key = waiting[-1]
     if key is None:
         if not isinstance(node, Scalar):
-            raise _Refused(Problem(node.place, "a key must be a plain word", "put the text in quotation marks"))
+            raise _Refused(
+                Problem(node.place, "a key must be a plain word", "put the text in quotation marks")
+            )
         waiting[-1] = node
         return None
     waiting[-1] = None
     first = parent.key(key.text) if len(parent.pairs) < 200 else _first(parent, key)
     if first is not None:
         problems.append(
-            Problem(key.place, f"'{key.text}' stands here a second time - the first is on line {first.place.line}",
-                    "keep one of them")
+            Problem(
+                key.place,
+                f"'{key.text}' stands here a second time - the first is on line {first.place.line}",
+                "keep one of them",
+            )
         )
         return None
     parent.pairs.append((key, node))

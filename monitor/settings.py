@@ -65,7 +65,10 @@ def _mailbox(value: object) -> str:
 
 def _channel(value: object) -> str:
     if not isinstance(value, str) or not _CHANNEL.fullmatch(value):
-        raise ValueError(f"'{value}' is no Slack channel id", "open the channel's details in Slack: it looks like C0123ABCD")
+        raise ValueError(
+            f"'{value}' is no Slack channel id",
+            "open the channel's details in Slack: it looks like C0123ABCD",
+        )
     return value
 
 
@@ -73,7 +76,9 @@ def _sender(value: object) -> str:
     text = str(value)
     found = re.fullmatch(r"\s*(?:(.*?)\s*<([^<>]+)>|([^<>\s]+))\s*", text)
     if not found or any(not character.isprintable() for character in text):
-        raise ValueError(f"cannot read '{text}' as a sender", 'write it like "News monitor <alerts@news.example>"')
+        raise ValueError(
+            f"cannot read '{text}' as a sender", 'write it like "News monitor <alerts@news.example>"'
+        )
     _mailbox(found[2] or found[3])
     return text
 
@@ -83,7 +88,9 @@ SecretValue = Annotated[Secret, BeforeValidator(_secret)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
+    )
 
 
 class Polling(_Model):
@@ -180,7 +187,9 @@ class Settings(_Model):
     @classmethod
     def _known_database(cls, value: str) -> str:
         if not value.startswith("sqlite:///") or value == "sqlite:///":
-            raise ValueError(f"'{_scheme(value)}' is no database that monitor can use", "write sqlite:///data/monitor.db")
+            raise ValueError(
+                f"'{_scheme(value)}' is no database that monitor can use", "write sqlite:///data/monitor.db"
+            )
         return value
 
     @field_validator("broker")
@@ -242,7 +251,8 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> tuple[Setti
 def _without_own_keys(problems: list[Problem]) -> list[Problem]:
     """`file` is ours, not the operator's: the list of known keys does not name it."""
     return [
-        Problem(p.place, p.message, p.hint.replace(" file,", "") if p.hint else None, p.severity) for p in problems
+        Problem(p.place, p.message, p.hint.replace(" file,", "") if p.hint else None, p.severity)
+        for p in problems
     ]
 
 
@@ -264,7 +274,11 @@ def _with_someone_to_tell(settings: Settings) -> Settings:
     if settings.receivers:
         return settings
     return settings.model_copy(
-        update={"receivers": {PRINTS: Receiver(print=True)}, "default_receivers": (PRINTS,), "ops_receiver": PRINTS}
+        update={
+            "receivers": {PRINTS: Receiver(print=True)},
+            "default_receivers": (PRINTS,),
+            "ops_receiver": PRINTS,
+        }
     )
 
 
@@ -311,7 +325,9 @@ def _overlay(tree: Mapping_, environment: Mapping[str, str]) -> list[Problem]:
             continue
         path = tuple(name.removeprefix(ENVIRONMENT).lower().split("__"))
         if path not in known:
-            problems.append(Problem(Place(name), "no setting has this name, so it is not used", None, "warning"))
+            problems.append(
+                Problem(Place(name), "no setting has this name, so it is not used", None, "warning")
+            )
             continue
         node, found = read(environment[name].encode("utf-8", "surrogateescape"), name)
         problems.extend(found)
@@ -369,7 +385,11 @@ def _contradictions(settings: Settings, tree: Mapping_) -> list[Problem]:
     elif not settings.default_receivers:
         problems.append(Problem(tree.place, "there are no default_receivers, so a rule without to: tells nobody",
                                 "add default_receivers:", "warning"))  # fmt: skip
-    if settings.email.host and settings.email.tls == "none" and not _is_near(settings.email.host, settings.network.allow):
+    if (
+        settings.email.host
+        and settings.email.tls == "none"
+        and not _is_near(settings.email.host, settings.network.allow)
+    ):
         place = place_at(tree, ("email", "tls"))
         problems.append(Problem(place, "mail would leave unencrypted: tls none is for this machine and allowed networks",
                                 "set tls: starttls, or name the relay's network in network: {allow: [...]}"))  # fmt: skip
@@ -392,18 +412,26 @@ def _is_near(host: str, allowed: Iterable[Network]) -> bool:
 
 
 def _no_receiver(name: str, place: Place, known: frozenset[str]) -> Problem:
-    return Problem(place, f"there is no receiver '{name}'", did_you_mean(name, known) or "add it to receivers:")
+    return Problem(
+        place, f"there is no receiver '{name}'", did_you_mean(name, known) or "add it to receivers:"
+    )
 
 
 def _unreachable(name: str, receiver: Receiver, settings: Settings, place: Place) -> list[Problem]:
     problems: list[Problem] = []
     if not (receiver.slack or receiver.email or receiver.print):
-        problems.append(Problem(place, f"receiver '{name}' has no address", "give it slack:, email: or print: true"))
+        problems.append(
+            Problem(place, f"receiver '{name}' has no address", "give it slack:, email: or print: true")
+        )
     if receiver.slack and not (settings.slack.token or settings.slack.token_file):
         problems.append(Problem(place, f"receiver '{name}' is on Slack, but there is no token",
                                 "set slack: {token_file: ...}"))  # fmt: skip
     if receiver.email and not settings.email.host:
-        problems.append(Problem(place, f"receiver '{name}' gets mail, but there is no relay", "set email: {host: ...}"))
+        problems.append(
+            Problem(place, f"receiver '{name}' gets mail, but there is no relay", "set email: {host: ...}")
+        )
     elif receiver.email and not settings.email.sender:
-        problems.append(Problem(place, f"receiver '{name}' gets mail, but there is no sender", "set email: {from: ...}"))
+        problems.append(
+            Problem(place, f"receiver '{name}' gets mail, but there is no sender", "set email: {from: ...}")
+        )
     return problems

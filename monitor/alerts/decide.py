@@ -117,7 +117,13 @@ def decide(
     if twin is not None:
         return _copy(story, matches, routes, twin, policy, now)
     if not routes:
-        return _silent(story, Verdict.NOBODY, "its rules name no receiver, and there are no default receivers", now, matches)
+        return _silent(
+            story,
+            Verdict.NOBODY,
+            "its rules name no receiver, and there are no default receivers",
+            now,
+            matches,
+        )
     return _alert(story, matches, routes, tuple(twins), policy, now)
 
 
@@ -139,7 +145,10 @@ def _too_late(story: Story, max_age: timedelta) -> tuple[Verdict, str] | None:
     age = story.reference_at - story.published_at
     if age <= max_age:
         return None
-    return Verdict.TOO_OLD, f"published {_spoken(age)} before its feed was last read; the limit is {_spoken(max_age)}"
+    return (
+        Verdict.TOO_OLD,
+        f"published {_spoken(age)} before its feed was last read; the limit is {_spoken(max_age)}",
+    )
 
 
 def _spoken(length: timedelta) -> str:
@@ -152,7 +161,12 @@ def _spoken(length: timedelta) -> str:
 
 
 def _told_before(
-    story: Story, matches: tuple[Match, ...], routes: Sequence[Route], told: Told, policy: Policy, now: datetime
+    story: Story,
+    matches: tuple[Match, ...],
+    routes: Sequence[Route],
+    told: Told,
+    policy: Policy,
+    now: datetime,
 ) -> Decision:
     new = [route for route in routes if route.key not in told.targets]
     verdict = Verdict.TOLD if new else Verdict.NOTHING_NEW
@@ -181,7 +195,12 @@ def _twin(story: Story, twins: Iterable[Twin], window: timedelta, now: datetime)
 
 
 def _copy(
-    story: Story, matches: tuple[Match, ...], routes: Sequence[Route], twin: Twin, policy: Policy, now: datetime
+    story: Story,
+    matches: tuple[Match, ...],
+    routes: Sequence[Route],
+    twin: Twin,
+    policy: Policy,
+    now: datetime,
 ) -> Decision:
     new = [route for route in routes if route.key not in twin.targets]
     priority = _priority(matches)

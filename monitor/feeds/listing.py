@@ -77,7 +77,12 @@ def read(paths: Sequence[Path], *, receivers: Collection[str] | None = None) -> 
                 if feed.url in feeds:
                     first = feeds[feed.url][1]
                     problems.append(
-                        Problem(place, f"{feed.shown_url} is listed a second time", f"it stands at {first}", "warning")
+                        Problem(
+                            place,
+                            f"{feed.shown_url} is listed a second time",
+                            f"it stands at {first}",
+                            "warning",
+                        )
                     )
                 else:
                     feeds[feed.url] = (feed, place)
@@ -94,7 +99,9 @@ def _files(path: Path) -> list[Path]:
 def _unknown_receivers(feed: Feed, place: Place, known: Collection[str] | None) -> Iterator[Problem]:
     for name in feed.receivers:
         if known is not None and name not in known:
-            yield Problem(place, f"there is no receiver '{name}'", did_you_mean(name, known) or "add it to receivers:")
+            yield Problem(
+                place, f"there is no receiver '{name}'", did_you_mean(name, known) or "add it to receivers:"
+            )
 
 
 # ---- YAML ----------------------------------------------------------------------------------------------------
@@ -115,7 +122,9 @@ def _read_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Plac
     if items is None or (isinstance(items, Scalar) and items.value() is None):
         return
     if not isinstance(items, Sequence_):
-        problems.append(Problem(items.place, "feeds must be a list", "begin each line with a dash: - https://..."))
+        problems.append(
+            Problem(items.place, "feeds must be a list", "begin each line with a dash: - https://...")
+        )
         return
     for item in items.items:
         feed = _feed(item, defaults, str(file), problems)
@@ -203,7 +212,10 @@ def _read_opml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Plac
             problems.append(Problem(place, f"{masked_url(url)!r} is no address of a feed: {wrong}"))
             continue
         name = outline.get("title") or outline.get("text")
-        yield Feed(url=url.strip(), name=name, language=outline.get("language"), group=_folder(outline)), place
+        yield (
+            Feed(url=url.strip(), name=name, language=outline.get("language"), group=_folder(outline)),
+            place,
+        )
 
 
 def _folder(outline: Any) -> str | None:

@@ -87,7 +87,9 @@ class Intake:
         return decide(
             story,
             matches,
-            routes=force.routes.of((match.rule for match in matches), feed.receivers if feed else ()) if matches else (),
+            routes=force.routes.of((match.rule for match in matches), feed.receivers if feed else ())
+            if matches
+            else (),
             policy=force.policy,
             now=self.clock.now(),
             told=told,

@@ -29,8 +29,8 @@ from monitor.feeds.outcome import (
 from monitor.feeds.schedule import Pace, first_poll, next_poll
 from monitor.ports import Clock, Fetcher, Publisher
 from monitor.store.polls import SEEN_AGAIN_AFTER, Known, PollRecord, Sighting
-from monitor.stories.ids import EntryKey, FeedId, StoryId, story_id
 from monitor.stories.identity import fingerprint, keys
+from monitor.stories.ids import EntryKey, FeedId, StoryId, story_id
 from monitor.stories.links import host_of
 from monitor.stories.story import Entry, Story
 
@@ -76,7 +76,9 @@ class Poll:
         known = Known(state=state, sightings={})
         if isinstance(outcome, Fetched):
             known = await self.store.known(feed.id, keys(outcome.document.entries))
-        record = judged(feed, state, outcome, known.sightings, pace=self.pace_of(feed), now=now, draw=self.draw())
+        record = judged(
+            feed, state, outcome, known.sightings, pace=self.pace_of(feed), now=now, draw=self.draw()
+        )
         new = await self.store.record_poll(record)
         for story, revision in new:
             self.publisher.offer(story, revision)
@@ -210,7 +212,9 @@ def _news(
             reference_at=state.good_at or now,
             first_answer=state.good_at is None,
         )
-        sighting = Sighting(key=key, story=story.id, revision=story.revision, fingerprint=print_, last_seen_at=now)
+        sighting = Sighting(
+            key=key, story=story.id, revision=story.revision, fingerprint=print_, last_seen_at=now
+        )
         news.new.append((story, sighting))
     return news
 

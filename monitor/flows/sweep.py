@@ -84,7 +84,9 @@ class Sweep:
             log.info("stories_offered_again", count=offered)
         if self._forgot_at is None or now - self._forgot_at > FORGET_EVERY:
             self._forgot_at = now
-            await self.store.forget(claims_before=now - 2 * self.window, sessions_before=now - timedelta(days=30))
+            await self.store.forget(
+                claims_before=now - 2 * self.window, sessions_before=now - timedelta(days=30)
+            )
 
     async def _offer(self, now: datetime, before: datetime) -> int:
         """Offer what was last offered before an instant, oldest first, a bounded number a pass."""

@@ -1,6 +1,6 @@
 """The one tree in which every way of writing a rule ends; matcher, explain, check know nothing else.
 
-    rule = Hide(And(any-lines, all-lines..., headline-lines, Not(none-lines)...), hide-phrases)
+rule = Hide(And(any-lines, all-lines..., headline-lines, Not(none-lines)...), hide-phrases)
 """
 
 from dataclasses import dataclass

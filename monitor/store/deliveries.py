@@ -66,10 +66,12 @@ def claim(
     if row is None:
         return None
     tried_at = row.tried_at or now
+    # While it is uncertain whether an earlier try arrived, the time of that try is what the provider is asked about.
+    claimed_at = row.claimed_at if row.state == "ambiguous" else now
     connection.execute(
         update(table)
         .where(table.c.id == row.id)
-        .values(state="sending", session=session, claimed_at=now, tried_at=tried_at)
+        .values(state="sending", session=session, claimed_at=claimed_at, tried_at=tried_at)
     )
     return Claimed(
         letter=_letter(connection, row, tried_at),
@@ -144,7 +146,7 @@ def earliest(connection: Connection, after: datetime) -> datetime | None:
 
 def _letter(connection: Connection, row: Row[Any], tried_at: datetime) -> Letter:
     alert = connection.execute(select(tables.alerts).where(tables.alerts.c.id == row.alert)).one()
-    return letter(connection, alert, row._mapping | {"tried_at": tried_at})
+    return letter(connection, alert, {**row._mapping, "tried_at": tried_at})
 
 
 def letter(connection: Connection, alert: Row[Any], delivery: Mapping[str, Any]) -> Letter:

@@ -54,7 +54,9 @@ def host_of(link: str | None) -> str:
         return ""
 
 
-_TRACKING = re.compile(r"(?:utm_|mtm_|pk_|at_)\w*|fbclid|gclid|dclid|yclid|msclkid|igshid|mc_[ce]id|_openstat|cmpid|ref_src|wt_mc")
+_TRACKING = re.compile(
+    r"(?:utm_|mtm_|pk_|at_)\w*|fbclid|gclid|dclid|yclid|msclkid|igshid|mc_[ce]id|_openstat|cmpid|ref_src|wt_mc"
+)
 
 
 def canonical_link(link: str) -> str:

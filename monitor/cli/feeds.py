@@ -1,0 +1,194 @@
+"""`monitor feeds`: the feed list and its state, one poll, what is read from an answer."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli import FINE, NO, OUTSIDE
+from monitor.cli.answer import json_option, say_json, say_table
+from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.errors import StoreError
+from monitor.feeds import listing
+from monitor.feeds.feed import Feed
+from monitor.feeds.health import FeedHealth, FeedState
+from monitor.feeds.outcome import (
+    Ask,
+    Fetched,
+    NotModified,
+    Outcome,
+    Refused,
+    Unanswered,
+    Unreadable,
+    is_good,
+    name_of,
+)
+from monitor.settings import Settings
+
+
+@click.group()
+def feeds() -> None:
+    """The feed list: its state, one poll, what is read from an answer."""
+
+
+@feeds.command("list")
+@click.option(
+    "--state", type=click.Choice([health.value for health in FeedHealth]), help="Only feeds in this state."
+)
+@json_option
+@click.pass_context
+def list_feeds(ctx: click.Context, state: str | None, as_json: bool) -> int:
+    """List the feeds with their state: new, ok, failed (once or twice), failing (three times in a row)."""
+    settings = settings_of(ctx)
+    found = listing.read(settings.feeds, receivers=settings.receiver_names)
+    for problem in found.problems:
+        click.echo(str(problem), err=True)
+    states = wait_for(_states(settings))
+    rows = [(feed, states.get(feed.id, FeedState())) for feed in found.feeds]
+    rows = [(feed, at) for feed, at in rows if state is None or at.health.value == state]
+    if as_json:
+        say_json([_as_json(feed, at) for feed, at in rows])
+    else:
+        say_table(
+            ("state", "name", "address", "last good poll", "next poll", "what came of the last"),
+            (
+                (
+                    at.health.value,
+                    feed.name,
+                    feed.shown_url,
+                    when(at.good_at, settings),
+                    when(at.next_at, settings),
+                    f"{at.outcome} {at.detail}".strip(),
+                )
+                for feed, at in rows
+            ),
+        )
+    return NO if any(problem.severity == "error" for problem in found.problems) else FINE
+
+
+async def _states(settings: Settings) -> dict[Any, FeedState]:
+    """The feeds' states, or none where no service has run yet."""
+    try:
+        store = open_store(settings)
+    except StoreError:
+        return {}
+    try:
+        return await store.feed_states()
+    finally:
+        await store.close()
+
+
+def _as_json(feed: Feed, state: FeedState) -> dict[str, Any]:
+    return {
+        "id": feed.id,
+        "url": feed.shown_url,
+        "name": feed.name,
+        "group": feed.group,
+        "language": feed.language,
+        "priority": feed.priority,
+        "receivers": feed.receivers,
+        "state": state.health,
+        "failures": state.failures,
+        "polled_at": state.polled_at,
+        "good_at": state.good_at,
+        "next_at": state.next_at,
+        "outcome": state.outcome,
+        "detail": state.detail,
+    }
+
+
+@feeds.command("parse")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--content-type", metavar="CT", help="As the server would send it.")
+@click.option("--base", metavar="URL", help="What relative links are relative to.")
+def parse(files: tuple[Path, ...], content_type: str | None, base: str | None) -> int:
+    """Read answers as the service would; one JSON object a line for each file."""
+    from monitor.cli.parse import parse_files
+
+    async def work() -> int:
+        code = FINE
+        async for found in parse_files(files, content_type, base):
+            click.echo(json.dumps(found, ensure_ascii=False))
+            if found["outcome"] not in ("parsed", "empty"):
+                code = NO
+        return code
+
+    return wait_for(work())
+
+
+@feeds.command("poll")
+@click.argument("url")
+@json_option
+@click.pass_context
+def poll(ctx: click.Context, url: str, as_json: bool) -> int:
+    """Ask one feed once and show what it said. Changes nothing."""
+    wrong = listing.bad_address(url)
+    if wrong:
+        raise click.UsageError(f"'{url}' is no address of a feed: {wrong}")
+    outcome = wait_for(_polled(ctx, url))
+    if as_json:
+        say_json(_outcome_as_json(outcome))
+    else:
+        _show(outcome)
+    return FINE if is_good(outcome) else OUTSIDE
+
+
+async def _polled(ctx: click.Context, url: str) -> Outcome:
+    from monitor.cli.workspace import config_file
+    from monitor.fetch.fetcher import HttpFetcher
+
+    settings = settings_of(ctx) if config_file(ctx).exists() else Settings()
+    fetcher = HttpFetcher(
+        allow=settings.network.allow, timeout=settings.polling.timeout, contact=settings.network.contact
+    )
+    await fetcher.start()
+    try:
+        return await fetcher.fetch(Ask(url=url))
+    finally:
+        await fetcher.close()
+
+
+def _outcome_as_json(outcome: Outcome) -> dict[str, Any]:
+    answer: dict[str, Any] = {"outcome": name_of(outcome)}
+    match outcome:
+        case Fetched(document=document, fresh_for=fresh_for, bytes=size):
+            answer |= {
+                "format": document.format,
+                "title": document.title,
+                "language": document.language,
+                "bytes": size,
+                "fresh_for_seconds": fresh_for / timedelta(seconds=1) if fresh_for else None,
+                "problems": document.problems,
+                "dropped": document.dropped,
+                "entries": document.entries,
+            }
+        case Refused(retry_after=retry_after, detail=detail):
+            answer |= {
+                "detail": detail,
+                "retry_after_seconds": retry_after / timedelta(seconds=1) if retry_after else None,
+            }
+        case Unanswered(detail=detail) | Unreadable(detail=detail):
+            answer["detail"] = detail
+        case NotModified():
+            pass
+    return answer
+
+
+def _show(outcome: Outcome) -> None:
+    if not isinstance(outcome, Fetched):
+        detail = "" if isinstance(outcome, NotModified) else outcome.detail
+        click.echo(f"{name_of(outcome)}{': ' + detail if detail else ''}")
+        return
+    document = outcome.document
+    click.echo(
+        f"{document.title or '(no title)'} - {document.format}, {len(document.entries)} entries, {outcome.bytes} bytes"
+    )
+    for problem in document.problems:
+        click.echo(f"  odd: {problem}")
+    for entry in document.entries:
+        at = entry.published_at.isoformat(timespec="minutes") if entry.published_at else "undated"
+        click.echo(f"  {at}  {entry.title or entry.summary[:100] or '(no title)'}")
+        if entry.link:
+            click.echo(f"      {entry.link}")

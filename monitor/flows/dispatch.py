@@ -1,0 +1,342 @@
+"""Sending what is due: one sender for each target, which claims, sends and records until nothing is due."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, assert_never
+
+import structlog
+
+from monitor.alerts.breaker import CLOSED, Breaker, is_open, paused, recovered
+from monitor.alerts.letter import Absent, Found, Letter, Reply, Unknowable
+from monitor.alerts.reactions import Pause, Reaction, react, unanswered
+from monitor.errors import StoreError
+from monitor.ports import Channel, Clock
+from monitor.store.deliveries import Claimed, Outcome
+from monitor.stories.ids import DeliveryId, SessionId
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = timedelta(seconds=5)
+"""How long another command's change of the outbox may go unseen."""
+
+KEEP_TRYING_TO_RECORD = timedelta(seconds=1)
+AT_ONCE = 30
+"""Tries in flight at one provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast one target may be told: so many at once, then one every so often."""
+
+    burst: int
+    every: timedelta
+
+
+RATES = {"slack": Rate(burst=3, every=timedelta(seconds=1))}
+"""Source: docs.slack.dev/apis/web-api/rate-limits (chat.postMessage: one a second for each channel, with short bursts)."""
+
+
+class DispatchStore(Protocol):
+    """What dispatch needs of the store."""
+
+    async def claim(
+        self, *, channel: str, target: str, session: SessionId, now: datetime
+    ) -> Claimed | None: ...
+
+    async def record_outcome(
+        self, delivery: DeliveryId, outcome: Outcome, *, session: SessionId, now: datetime
+    ) -> None: ...
+
+    async def due_targets(self, now: datetime) -> tuple[tuple[str, str], ...]: ...
+
+    async def next_due(self, after: datetime) -> datetime | None: ...
+
+
+@dataclass(slots=True)
+class _Provider:
+    """What the targets of one channel share."""
+
+    channel: Channel
+    breaker: Breaker = CLOSED
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    probe: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True)
+class _Target:
+    """One address or channel, and its sender while there is one."""
+
+    channel: str
+    address: str
+    breaker: Breaker = CLOSED
+    sender: asyncio.Task[None] | None = None
+    woken: bool = False
+    sent_at: list[float] = field(default_factory=list)
+
+
+class Dispatch:
+    """Wakes senders: when a nudge comes, when something falls due, when a pause is over.
+
+    Args:
+        channels: The ways to reach people, by name.
+        session: Whose leases the claims are.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DispatchStore,
+        channels: Mapping[str, Channel],
+        session: SessionId,
+        clock: Clock,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._providers = {name: _Provider(channel) for name, channel in channels.items()}
+        self._session = session
+        self._clock = clock
+        self._draw = draw
+        self._targets: dict[tuple[str, str], _Target] = {}
+        self._look = asyncio.Event()
+        self._stopping = False
+        self._unknown: set[str] = set()
+
+    # ---- waking ------------------------------------------------------------------------------------------------
+
+    def wake(self, key: str) -> None:
+        """Something may be due for a target, named `channel:address`."""
+        channel, _, address = key.partition(":")
+        self._wake(channel, address)
+
+    def look(self) -> None:
+        """The outbox changed: look at it now."""
+        self._look.set()
+
+    def _wake(self, channel: str, address: str) -> None:
+        if channel not in self._providers:
+            if channel not in self._unknown:
+                self._unknown.add(channel)
+                log.warning("channel_not_set_up", channel=channel)
+            return
+        target = self._targets.setdefault((channel, address), _Target(channel, address))
+        target.woken = True
+        if target.sender is None and not self._stopping and not self._paused(target):
+            target.sender = asyncio.create_task(self._serve(target), name=f"sender-{channel}:{address}")
+            target.sender.add_done_callback(lambda task: self._ended(target, task))
+
+    def _ended(self, target: _Target, task: asyncio.Task[None]) -> None:
+        target.sender = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("sender_failed", target=f"{target.channel}:{target.address}", exc_info=error)
+        elif target.woken and not self._stopping:
+            self._wake(target.channel, target.address)
+        self._look.set()  # what it left for later decides when to look next
+
+    async def run(self) -> None:
+        """Wake senders when something falls due, until cancelled."""
+        while True:
+            self._look.clear()
+            wait = LOOK_EVERY
+            try:
+                wait = await self._wake_due()
+            except StoreError as error:
+                log.warning("outbox_not_read", reason=str(error))
+            try:
+                async with asyncio.timeout(max(wait.total_seconds(), 0.01)):
+                    await self._look.wait()
+            except TimeoutError:
+                continue
+
+    async def _wake_due(self) -> timedelta:
+        """Wake whom something is due for; gives how long until the next look."""
+        now = self._clock.now()
+        for channel, address in await self._store.due_targets(now):
+            self._wake(channel, address)
+        waits = [LOOK_EVERY]
+        due = await self._store.next_due(now)
+        if due is not None:
+            waits.append(due - now)
+        now = self._clock.now()
+        breakers = [p.breaker for p in self._providers.values()] + [t.breaker for t in self._targets.values()]
+        waits += [
+            b.paused_until - now for b in breakers if b.paused_until is not None and b.paused_until > now
+        ]
+        return min(waits)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a sender is at work."""
+        return any(target.sender is not None for target in self._targets.values())
+
+    async def idle(self) -> None:
+        """Wait until no sender is at work."""
+        while senders := [target.sender for target in self._targets.values() if target.sender is not None]:
+            await asyncio.wait(senders)
+            await asyncio.sleep(0)
+
+    async def stop(self, within: timedelta) -> None:
+        """Begin nothing new and let tries in flight end; those that do not are asked about at the next start."""
+        self._stopping = True
+        senders = [target.sender for target in self._targets.values() if target.sender is not None]
+        if not senders:
+            return
+        _, late = await asyncio.wait(senders, timeout=within.total_seconds())
+        for sender in late:
+            sender.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def may_send(self, where: tuple[str, str]) -> bool:
+        """Whether a target (channel and address) could be told now: its channel is set up and nothing is paused."""
+        channel, address = where
+        return channel in self._providers and not self._paused(
+            self._targets.get(where) or _Target(channel, address)
+        )
+
+    # ---- one sender --------------------------------------------------------------------------------------------
+
+    def _paused(self, target: _Target) -> bool:
+        now = self._clock.now()
+        return is_open(target.breaker, now) or is_open(self._providers[target.channel].breaker, now)
+
+    async def _serve(self, target: _Target) -> None:
+        """Send to one target until nothing is due for it, or it must pause."""
+        provider = self._providers[target.channel]
+        while not self._stopping:
+            target.woken = False
+            await self._in_time(target)
+            if self._stopping or self._paused(target):
+                return
+            if (
+                provider.breaker.failures
+            ):  # it was away: one asks whether it is back, the others wait for the answer
+                async with provider.probe:
+                    if self._paused(target):
+                        return
+                    went_on = await self._next(target, provider)
+            else:
+                async with provider.room:
+                    went_on = await self._next(target, provider)
+            if not went_on and not target.woken:
+                return
+
+    async def _in_time(self, target: _Target) -> None:
+        """Wait until this target may be told again."""
+        rate = RATES.get(target.channel)
+        if rate is None:
+            return
+        now = asyncio.get_running_loop().time()
+        target.sent_at = target.sent_at[-rate.burst :]
+        if len(target.sent_at) < rate.burst:
+            return
+        window = rate.every.total_seconds() * rate.burst
+        await asyncio.sleep(max(0.0, target.sent_at[0] + window - now))
+
+    async def _next(self, target: _Target, provider: _Provider) -> bool:
+        """Claim, send and record one delivery; False when there was none."""
+        try:
+            claimed = await self._store.claim(
+                channel=target.channel, target=target.address, session=self._session, now=self._clock.now()
+            )
+        except StoreError as error:
+            log.warning("claim_failed", target=f"{target.channel}:{target.address}", reason=str(error))
+            return False
+        if claimed is None:
+            return False
+        outcome, reaction = await self._tried(claimed, provider.channel, target)
+        self._heed(target, provider, reaction)
+        await self._record(claimed.letter, outcome)
+        log.info(
+            "delivery_tried",
+            delivery=claimed.letter.delivery,
+            receiver=claimed.letter.receiver,
+            channel=target.channel,
+            target=target.address,
+            attempt=claimed.attempts + 1,
+            outcome=outcome.state,
+            reason=outcome.reason or None,
+            next_at=outcome.next_at,
+        )
+        if reaction is not None and reaction.trouble:
+            log.error(
+                "delivery_trouble", channel=target.channel, target=target.address, trouble=reaction.trouble
+            )
+        return True
+
+    async def _tried(
+        self, claimed: Claimed, channel: Channel, target: _Target
+    ) -> tuple[Outcome, Reaction | None]:
+        """Send, unless the provider has it already."""
+        if claimed.ambiguous:
+            settled = await self._asked(claimed, channel)
+            if settled is not None:
+                return settled
+        target.sent_at.append(asyncio.get_running_loop().time())
+        reply = await channel.send(claimed.letter)
+        reaction = self._reaction(claimed, reply)
+        return _outcome(reaction, reply), reaction
+
+    async def _asked(self, claimed: Claimed, channel: Channel) -> tuple[Outcome, Reaction | None] | None:
+        """Whether an earlier try arrived; None when it must be sent now."""
+        finding = await channel.find(claimed.letter, claimed.since or claimed.letter.first_tried_at)
+        match finding:
+            case Found(reference=reference):
+                return Outcome(state="sent", reason="an earlier try had arrived", reference=reference), None
+            case Absent():
+                return None
+            case Unknowable(reply=reply):
+                if reply is None:
+                    return None
+                reaction = unanswered(claimed.letter.channel, reply, now=self._clock.now(), draw=self._draw())
+                return _outcome(reaction, reply), reaction
+            case _:
+                assert_never(finding)
+
+    def _reaction(self, claimed: Claimed, reply: Reply) -> Reaction:
+        return react(
+            claimed.letter.channel,
+            reply,
+            attempts=claimed.attempts,
+            first_counted_at=claimed.counted_at,
+            now=self._clock.now(),
+            draw=self._draw(),
+            plain=claimed.letter.plain,
+        )
+
+    def _heed(self, target: _Target, provider: _Provider, reaction: Reaction | None) -> None:
+        """Pause or resume the target and its provider."""
+        now = self._clock.now()
+        if reaction is None or reaction.pauses is None:
+            target.breaker, provider.breaker = (
+                recovered(target.breaker, now),
+                recovered(provider.breaker, now),
+            )
+        elif reaction.pauses is Pause.TARGET:
+            target.breaker = paused(target.breaker, reaction, now, self._draw())
+        else:
+            provider.breaker = paused(provider.breaker, reaction, now, self._draw())
+
+    async def _record(self, letter: Letter, outcome: Outcome) -> None:
+        """Keep what came of a try. What was sent must be known: while the database refuses, try again."""
+        while True:
+            try:
+                await self._store.record_outcome(
+                    letter.delivery, outcome, session=self._session, now=self._clock.now()
+                )
+                return
+            except StoreError as error:
+                log.error("outcome_not_kept", delivery=letter.delivery, reason=str(error))
+                await asyncio.sleep(KEEP_TRYING_TO_RECORD.total_seconds())
+
+
+def _outcome(reaction: Reaction, reply: Reply) -> Outcome:
+    return Outcome(
+        state=reaction.state,
+        reason=reaction.reason,
+        next_at=reaction.next_at,
+        counts=reaction.counts,
+        plain=reaction.plain,
+        reference=reply.reference,
+    )
