@@ -10,7 +10,7 @@ from typing import Protocol, assert_never
 import structlog
 
 from monitor.alerts.breaker import CLOSED, Breaker, is_open, paused, recovered
-from monitor.alerts.letter import Absent, Found, Letter, Reply, Unknowable
+from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
 from monitor.alerts.reactions import Pause, Reaction, react, unanswered
 from monitor.errors import StoreError
 from monitor.ports import Channel, Clock
@@ -274,13 +274,20 @@ class Dispatch:
             if settled is not None:
                 return settled
         target.sent_at.append(asyncio.get_running_loop().time())
-        reply = await channel.send(claimed.letter)
+        try:
+            reply = await channel.send(claimed.letter)
+        except Exception as error:
+            reply = _bug(claimed.letter, error)
         reaction = self._reaction(claimed, reply)
         return _outcome(reaction, reply), reaction
 
     async def _asked(self, claimed: Claimed, channel: Channel) -> tuple[Outcome, Reaction | None] | None:
         """Whether an earlier try arrived; None when it must be sent now."""
-        finding = await channel.find(claimed.letter, claimed.since or claimed.letter.first_tried_at)
+        finding: Finding
+        try:
+            finding = await channel.find(claimed.letter, claimed.since or claimed.letter.first_tried_at)
+        except Exception as error:
+            finding = Unknowable(_bug(claimed.letter, error))
         match finding:
             case Found(reference=reference):
                 return Outcome(state="sent", reason="an earlier try had arrived", reference=reference), None
@@ -329,6 +336,12 @@ class Dispatch:
             except StoreError as error:
                 log.error("outcome_not_kept", delivery=letter.delivery, reason=str(error))
                 await asyncio.sleep(KEEP_TRYING_TO_RECORD.total_seconds())
+
+
+def _bug(letter: Letter, error: Exception) -> Reply:
+    """A channel that raised may have sent the letter before it did."""
+    log.error("channel_failed", channel=letter.channel, delivery=letter.delivery, exc_info=error)
+    return Reply(stage=Stage.WRITTEN, code="internal_error", detail=f"sending raised {type(error).__name__}")
 
 
 def _outcome(reaction: Reaction, reply: Reply) -> Outcome:

@@ -1,0 +1,317 @@
+"""Dispatch: every delivery once, whatever a channel answers and whenever we stop."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from monitor.alerts.letter import Found, Reply, Stage, Unknowable
+from monitor.errors import StoreError
+from monitor.flows import dispatch as module
+from monitor.flows.dispatch import Dispatch
+from monitor.store import deliveries
+from monitor.stories.ids import SessionId
+from tests.build import HOUR, MINUTE, SECOND, a_route, a_story
+from tests.fakes import Clock, Sink
+from tests.touch.test_store import claim, told
+
+ME = SessionId("me")
+AWAY = Reply(stage=Stage.CONNECT, code="connect")
+LOST = Reply(stage=Stage.WRITTEN, code="timeout")
+NO_CHANNEL = Reply(stage=Stage.ANSWERED, code="channel_not_found")
+NO_MAILBOX = Reply(stage=Stage.RECIPIENT, code="550", detail="5.1.1 no such user")
+
+
+def dispatch(store, clock, **channels):
+    return Dispatch(store=store, channels=channels, session=ME, clock=clock, draw=lambda: 0.5)
+
+
+async def sent(flow, clock=None, by=None):
+    """Look at the outbox once, and wait until the senders are done."""
+    if clock is not None and by is not None:
+        clock.forward(by)
+    await flow._wake_due()
+    await flow.idle()
+
+
+async def states(store):
+    return {row.target: row.state for row in await store.read(deliveries.listing)}
+
+
+async def row(store):
+    (found,) = await store.read(deliveries.listing)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_pace(monkeypatch):
+    """How fast one target may be told has its own test."""
+    monkeypatch.setattr(module, "RATES", {})
+
+
+async def test_what_is_due_is_sent_and_recorded(store):
+    clock, slack = Clock(), Sink()
+    await told(store)
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow)
+    assert slack.taken == []  # it still waits for copies
+    await sent(flow, clock, MINUTE)
+    assert [letter.story.title for letter in slack.taken] == [a_story().title]
+    assert (await row(store)).state == "sent"
+    await sent(flow, clock, HOUR)
+    assert len(slack.taken) == 1
+
+
+async def test_a_nudge_wakes_the_sender_of_its_target(store):
+    clock, slack = Clock(), Sink()
+    await told(store)
+    clock.forward(MINUTE)
+    flow = dispatch(store, clock, slack=slack)
+    flow.wake("slack:C0METALS")
+    await flow.idle()
+    assert len(slack.taken) == 1
+
+
+async def test_the_timer_wakes_what_falls_due_later(store):
+    clock, slack = Clock(), Sink()
+    await told(store)
+    flow = dispatch(store, clock, slack=slack)
+    running = asyncio.create_task(flow.run())
+    clock.forward(MINUTE)
+    async with asyncio.timeout(10):
+        while not slack.taken:
+            flow.look()
+            await store.counts()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_failure_is_tried_again_later_and_its_reason_kept(store):
+    clock, slack = Clock(), Sink(replies=[AWAY])
+    await told(store)
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow, clock, MINUTE)
+    found = await row(store)
+    assert (found.state, found.attempts) == ("pending", 0)
+    assert "cannot be reached" in found.reason
+    await sent(flow, clock, MINUTE)
+    assert (await row(store)).state == "sent"
+
+
+async def test_while_a_provider_is_away_nothing_is_tried_and_nothing_runs_out(store):
+    clock, slack = Clock(), Sink(replies=[AWAY] * 1000)
+    for n in range(5):
+        await told(store, a_story(f"This is story number {n}"))
+    flow = dispatch(store, clock, slack=slack)
+    for _ in range(400):
+        await sent(flow, clock, MINUTE)
+    tries = 1000 - len(slack.replies)
+    assert tries <= 450
+    slack.replies.clear()
+    for _ in range(20):
+        await sent(flow, clock, MINUTE)
+    assert len(slack.taken) == 5
+    assert len({letter.delivery for letter in slack.taken}) == 5
+
+
+async def test_after_an_outage_one_asks_whether_the_provider_is_back(store):
+    clock, slack = Clock(), Sink(replies=[AWAY] * 100)
+    for n in range(8):
+        await told(store, a_story(f"This is story number {n}"), routes=(a_route(f"C0{n}"),))
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow, clock, MINUTE)
+    before = len(slack.replies)
+    await sent(flow, clock, MINUTE)
+    assert before - len(slack.replies) == 1
+    slack.replies.clear()
+    for _ in range(3):
+        await sent(flow, clock, MINUTE)
+    assert len(slack.taken) == 8
+
+
+async def test_one_bad_target_delays_no_other(store):
+    clock, gate = Clock(), asyncio.Event()
+
+    class Stuck(Sink):
+        async def send(self, letter):
+            if letter.target == "C0BAD":
+                await gate.wait()
+            return await super().send(letter)
+
+    slack = Stuck()
+    for n in range(5):
+        await told(store, a_story(f"This is story number {n}"), routes=(a_route("C0BAD"), a_route("C0GOOD")))
+    flow = dispatch(store, clock, slack=slack)
+    clock.forward(MINUTE)
+    await flow._wake_due()
+    async with asyncio.timeout(10):
+        while len(slack.taken) < 5:
+            await store.counts()
+    assert {letter.target for letter in slack.taken} == {"C0GOOD"}
+    gate.set()
+    await flow.idle()
+    assert len(slack.taken) == 10
+
+
+async def test_a_refused_target_is_left_alone_while_others_go_on(store):
+    clock, slack = Clock(), Sink(replies=[NO_CHANNEL])
+    await told(store, routes=(a_route("C0ONE"), a_route("C0TWO")))
+    await sent(dispatch(store, clock, slack=slack), clock, MINUTE)
+    assert sorted((await states(store)).values()) == ["pending", "sent"]
+
+
+async def test_a_permanent_answer_makes_a_delivery_dead_and_says_why(store):
+    clock, mail = Clock(), Sink(replies=[NO_MAILBOX])
+    await told(store, routes=(a_route("desk@news.example", "email"),))
+    await sent(dispatch(store, clock, email=mail), clock, MINUTE)
+    found = await row(store)
+    assert found.state == "dead"
+    assert "550" in found.reason
+
+
+@pytest.mark.parametrize("had_arrived", [True, False])
+async def test_after_a_lost_answer_the_provider_is_asked_before_anything_is_sent(store, had_arrived):
+    clock = Clock()
+    slack = Sink(replies=[LOST], findings=[Found("17.1")] if had_arrived else [])
+    await told(store)
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow, clock, MINUTE)
+    tried_at = clock.now()
+    assert (await row(store)).state == "ambiguous"
+    await sent(flow, clock, HOUR)
+    assert [since for _, since in slack.asked] == [tried_at]
+    assert len(slack.taken) == (0 if had_arrived else 1)
+    assert (await row(store)).state == "sent"
+
+
+async def test_while_the_provider_cannot_say_nothing_is_sent_a_second_time(store):
+    clock = Clock()
+    slack = Sink(replies=[LOST], findings=[Unknowable(AWAY)] * 5)
+    await told(store)
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow, clock, MINUTE)
+    first_tried = clock.now()
+    for _ in range(20):
+        await sent(flow, clock, HOUR)
+        if len(slack.asked) <= 5:
+            assert slack.taken == []
+    assert {since for _, since in slack.asked} == {first_tried}
+    assert len(slack.taken) == 1
+
+
+async def test_a_channel_that_can_never_say_gets_the_same_letter_again(store):
+    clock = Clock()
+    mail = Sink(replies=[LOST], findings=[Unknowable()])
+    await told(store, routes=(a_route("desk@news.example", "email"),))
+    flow = dispatch(store, clock, email=mail)
+    await sent(flow, clock, MINUTE)
+    first = clock.now()
+    await sent(flow, clock, 2 * HOUR)
+    assert [letter.first_tried_at for letter in mail.taken] == [first]
+
+
+async def test_what_an_earlier_run_was_sending_is_asked_about(store):
+    clock, slack = Clock(), Sink(findings=[Found("17.1")])
+    await told(store)
+    clock.forward(MINUTE)
+    await claim(store, clock.now(), session=SessionId("killed"))
+    await store.begin_session(ME, clock.now(), alone=True)
+    await sent(dispatch(store, clock, slack=slack))
+    assert slack.taken == []
+    found = await row(store)
+    assert (found.state, found.reference) == ("sent", "17.1")
+
+
+async def test_what_was_sent_is_recorded_however_long_the_database_refuses(store, monkeypatch):
+    monkeypatch.setattr(module, "KEEP_TRYING_TO_RECORD", 0 * SECOND)
+    refusals = 3
+
+    class Refusing:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        async def record_outcome(self, *arguments, **values):
+            nonlocal refusals
+            if refusals:
+                refusals -= 1
+                raise StoreError("the disk is full")
+            await store.record_outcome(*arguments, **values)
+
+    clock, slack = Clock(), Sink()
+    await told(store)
+    await sent(dispatch(Refusing(), clock, slack=slack), clock, MINUTE)
+    assert len(slack.taken) == 1
+    assert (await row(store)).state == "sent"
+
+
+async def test_a_bug_in_a_channel_leaves_the_delivery_to_be_asked_about(store):
+    class Broken(Sink):
+        async def send(self, letter):
+            raise ZeroDivisionError
+
+    clock = Clock()
+    await told(store)
+    flow = dispatch(store, clock, slack=Broken())
+    await sent(flow, clock, MINUTE)
+    found = await row(store)
+    assert found.state == "ambiguous"
+    assert "ZeroDivisionError" in found.reason
+
+
+@asynccontextmanager
+async def in_flight(store, slack):
+    clock = Clock()
+    await told(store)
+    clock.forward(MINUTE)
+    slack.gate = asyncio.Event()
+    flow = dispatch(store, clock, slack=slack)
+    await flow._wake_due()
+    async with asyncio.timeout(10):
+        while (await row(store)).state != "sending":
+            pass
+    yield flow
+
+
+async def test_stopping_lets_a_send_in_flight_end_and_begins_no_other(store):
+    slack = Sink()
+    async with in_flight(store, slack) as flow:
+        stopping = asyncio.create_task(flow.stop(10 * SECOND))
+        await asyncio.sleep(0)
+        slack.gate.set()
+        await stopping
+        assert (await row(store)).state == "sent"
+        flow.wake("slack:C0METALS")
+        assert not flow.busy
+
+
+async def test_a_send_that_does_not_end_in_time_is_left_as_claimed(store):
+    async with in_flight(store, Sink()) as flow:
+        await flow.stop(0 * SECOND)
+        assert (await row(store)).state == "sending"
+
+
+async def test_a_channel_that_is_not_set_up_keeps_its_deliveries(store):
+    clock = Clock()
+    await told(store)
+    flow = dispatch(store, clock)
+    await sent(flow, clock, MINUTE)
+    assert (await row(store)).state == "pending"
+    assert not flow.may_send(("slack", "C0METALS"))
+
+
+async def test_one_target_is_told_a_burst_then_at_the_providers_pace(store, monkeypatch):
+    monkeypatch.setattr(module, "RATES", {"slack": module.Rate(burst=2, every=SECOND / 20)})
+    times = []
+
+    class Timed(Sink):
+        async def send(self, letter):
+            times.append(asyncio.get_running_loop().time())
+            return await super().send(letter)
+
+    clock = Clock()
+    for n in range(5):
+        await told(store, a_story(f"This is story number {n}"))
+    flow = dispatch(store, clock, slack=Timed())
+    await sent(flow, clock, MINUTE)
+    for first, third in zip(times, times[2:], strict=False):
+        assert third - first >= 0.1 * 0.99

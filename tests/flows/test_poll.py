@@ -1,0 +1,193 @@
+"""Polls: what an answer leads to, and when feeds are asked."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from monitor.errors import StoreError
+from monitor.feeds.outcome import NotModified, Refused, Unanswered, Validators
+from monitor.feeds.schedule import Pace
+from monitor.flows.poll import Poll, Polling
+from monitor.store import history
+from tests.build import HOUR, MINUTE, NOON, SECOND, a_feed, an_answer, an_entry
+from tests.fakes import Answers, Clock, Log
+
+PACE = Pace(usual=15 * MINUTE, least=MINUTE, most=HOUR)
+
+
+def polling(store, *outcomes, clock=None, log=None, feeds=None, **values):
+    answers = Answers(list(outcomes))
+    poll = Poll(
+        store=store, fetcher=answers, publisher=log or Log(), clock=clock or Clock(),
+        pace_of=lambda feed: PACE, draw=lambda: 0.5,
+    )  # fmt: skip
+    return Polling(poll, feeds or [a_feed()], interval=15 * MINUTE, **values), answers
+
+
+async def stories(store):
+    return await store.read(lambda c: history.stories_since(c, NOON - 1000 * HOUR))
+
+
+async def offered(store, *outcomes, clock=None):
+    """What each poll offers, one after another."""
+    clock, log = clock or Clock(), Log()
+    poll, answers = polling(store, *outcomes, clock=clock, log=log)
+    found = []
+    for _ in outcomes:
+        before = len(log.stories)
+        await poll.once()
+        found.append(len(log.stories) - before)
+        clock.forward(15 * MINUTE)
+    return found, log, answers
+
+
+async def test_new_entries_are_kept_and_offered(store):
+    found, log, _ = await offered(store, an_answer(an_entry("One"), an_entry("Two")))
+    assert found == [2]
+    assert await store.undecided(*log.stories[0]) is not None
+
+
+async def test_an_answer_read_again_offers_nothing(store):
+    answer = an_answer(an_entry("One"))
+    assert (await offered(store, answer, answer))[0] == [1, 0]
+
+
+async def test_a_changed_entry_is_a_revision_of_the_same_story(store):
+    found, log, _ = await offered(
+        store, an_answer(an_entry("One", guid="1")), an_answer(an_entry("One, corrected", guid="1"))
+    )
+    assert found == [1, 1]
+    (first, _), (second, revision) = log.stories
+    assert (first, revision) == (second, 2)
+
+
+async def test_the_same_entry_twice_in_one_document_is_one_story(store):
+    entry = an_entry("One")
+    assert (await offered(store, an_answer(entry, entry)))[0] == [1]
+
+
+async def test_the_validators_of_a_whole_answer_are_sent_next_time(store):
+    _, _, answers = await offered(store, an_answer(an_entry("One")), NotModified())
+    assert [ask.validators.etag for ask in answers.asked] == [None, '"1"']
+
+
+async def test_a_cut_answer_tells_what_it_has_and_keeps_no_validators(store):
+    found, _, answers = await offered(
+        store, an_answer(an_entry("One"), complete=False), an_answer(an_entry("One"), an_entry("Two"))
+    )
+    assert found == [1, 1]
+    assert answers.asked[1].validators == Validators()
+
+
+async def test_the_first_answer_is_told_apart_from_later_ones(store):
+    _, log, _ = await offered(store, an_answer(an_entry("One")), an_answer(an_entry("Two")))
+    first, second = [await store.undecided(*offer) for offer in log.stories]
+    assert (first.first_answer, first.reference_at) == (True, NOON)
+    assert (second.first_answer, second.reference_at) == (False, NOON)
+
+
+async def test_a_bad_answer_before_the_first_good_one_uses_up_no_baseline(store):
+    _, log, _ = await offered(store, Unanswered(reason="dns"), an_answer(an_entry("One")))
+    assert (await store.undecided(*log.stories[0])).first_answer
+
+
+async def test_failures_in_a_row_are_counted_and_forgotten_after_a_good_answer(store):
+    feed, down = a_feed(), Refused(status=503)
+    await offered(store, down, down, down)
+    state = (await store.feed_states())[feed.id]
+    assert (state.failures, state.outcome, state.health) == (3, "http_503", "failing")
+    await offered(store, an_answer())
+    assert (await store.feed_states())[feed.id].failures == 0
+
+
+async def test_a_feeds_language_is_the_operators_word_then_the_entrys_then_the_feeds(store):
+    log = Log()
+    poll, _ = polling(
+        store, an_answer(an_entry("One", language="ru")), log=log, feeds=[a_feed(language="kk")]
+    )
+    await poll.once()
+    assert (await store.undecided(*log.stories[0])).language == "kk"
+
+
+async def test_no_room_on_the_stream_holds_no_poll(store):
+    log = Log(room=1)
+    poll, _ = polling(store, an_answer(*(an_entry(f"Number {n}") for n in range(20))), log=log)
+    await poll.once()
+    assert len(log.stories) == 1
+    assert (await store.counts()).undecided == 20
+
+
+async def test_one_feed_that_surprises_us_stops_no_other(store):
+    feeds = [a_feed(f"https://news.example/{n}") for n in range(5)]
+
+    class Surprising(Answers):
+        async def fetch(self, ask):
+            if ask.url.endswith("/2"):
+                raise RuntimeError("a bug")
+            return await super().fetch(ask)
+
+    answers = Surprising([an_answer(an_entry("One"))])
+    poll = Poll(store=store, fetcher=answers, publisher=Log(), clock=Clock(), pace_of=lambda feed: PACE)
+    await Polling(poll, feeds, interval=15 * MINUTE).once()
+    assert (await store.counts()).stories == 4
+
+
+async def test_a_restart_polls_nothing_early(store):
+    clock = Clock()
+    poll, _ = polling(store, an_answer(an_entry("One")), clock=clock)
+    await poll.once()
+    clock.forward(MINUTE)
+    again, later = polling(store, an_answer(), clock=clock)
+    running = asyncio.create_task(again.run())
+    for _ in range(20):
+        await store.counts()  # the loop turns, and the flow has had its look at the store
+    assert later.asked == []
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    clock.forward(15 * MINUTE)
+    third, due = polling(store, an_answer(), clock=clock)
+    running = asyncio.create_task(third.run())
+    async with asyncio.timeout(10):
+        while not due.asked:
+            await store.counts()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_while_the_database_refuses_a_poll_changes_nothing_and_is_asked_again_soon(store):
+    class Refusing:
+        def __init__(self, store):
+            self._store = store
+
+        def __getattr__(self, name):
+            return getattr(self._store, name)
+
+        async def record_poll(self, poll):
+            raise StoreError("the disk is full")
+
+    poll, _ = polling(Refusing(store), an_answer(an_entry("One")))
+    await poll.once()
+    assert (await store.counts()).stories == 0
+    assert poll._states[a_feed().id].next_at == NOON + 15 * SECOND
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_no_more_than_so_many_polls_are_in_flight(store, at_once):
+    flying, most = 0, 0
+
+    class Counting(Answers):
+        async def fetch(self, ask):
+            nonlocal flying, most
+            flying += 1
+            most = max(most, flying)
+            await asyncio.sleep(0)
+            flying -= 1
+            return await super().fetch(ask)
+
+    poll = Poll(
+        store=store, fetcher=Counting([NotModified()]), publisher=Log(), clock=Clock(), pace_of=lambda f: PACE
+    )
+    feeds = [a_feed(f"https://news.example/{n}") for n in range(12)]
+    await Polling(poll, feeds, interval=timedelta(minutes=15), at_once=at_once).once()
+    assert most <= at_once
