@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from monitor.errors import SettingsError
 from monitor.located import (
     Duration,
+    Interval,
     Mapping_,
     Node,
     Place,
@@ -96,18 +97,11 @@ class _Model(BaseModel):
 class Polling(_Model):
     """How often feeds are asked."""
 
-    interval: Duration = timedelta(minutes=15)
-    min_interval: Duration = timedelta(minutes=1)
-    max_interval: Duration = timedelta(hours=1)
+    interval: Interval = timedelta(minutes=15)
+    min_interval: Interval = timedelta(minutes=1)
+    max_interval: Interval = timedelta(hours=1)
     requests_per_minute: int | None = Field(None, ge=1)
-    timeout: Duration = timedelta(seconds=30)
-
-    @field_validator("interval", "min_interval", "max_interval", "timeout")
-    @classmethod
-    def _at_least_a_second(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=1):
-            raise ValueError("this must be at least 1s", "write it like 15m")
-        return value
+    timeout: Interval = timedelta(seconds=30)
 
 
 class Network_(_Model):

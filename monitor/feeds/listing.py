@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from monitor.feeds.feed import Feed, FeedPriority
 from monitor.located import (
     MAX_BYTES,
-    Duration,
+    Interval,
     Mapping_,
     Node,
     Place,
@@ -51,7 +51,7 @@ class _Common(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
-    interval: Duration | None = None
+    interval: Interval | None = None
     priority: FeedPriority = FeedPriority.NORMAL
     receivers: Annotated[tuple[str, ...], BeforeValidator(some)] = ()
 
