@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run test check lint types contract rules-check wheel bench lock clean
+.PHONY: help run test check lint types contract rules-check chaos wheel bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,9 +34,9 @@ run: $(VENV)/run-ready  ## the demo; CONFIG=dir/monitor.yaml runs your own newsr
 	@$(if $(CONFIG),exec $(BIN)/monitor --config $(CONFIG) run,exec $(BIN)/monitor demo $(ARGS))
 
 test: $(VENV)/dev-ready  ## the tests (no server needed)
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term -m "not wheel" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term -m "not wheel and not chaos" $(ARGS)
 
-check: $(VENV)/dev-ready lint types contract test wheel rules-check  ## everything CI runs
+check: $(VENV)/dev-ready lint types contract rules-check test chaos wheel  ## everything CI runs
 
 lint: $(VENV)/dev-ready
 	@$(BIN)/ruff format --check .
@@ -47,6 +47,9 @@ types: $(VENV)/dev-ready
 
 contract: $(VENV)/dev-ready
 	@$(BIN)/lint-imports --no-cache
+
+chaos: $(VENV)/dev-ready  ## kill and stop real processes under load
+	@$(BIN)/python -m pytest -n 2 -m chaos
 
 wheel: $(VENV)/dev-ready
 	@$(BIN)/python -m pytest -m wheel

@@ -14,7 +14,8 @@ import structlog
 from monitor.alerts.decide import Decision, Policy
 from monitor.alerts.routes import NOWHERE, Route, Routes
 from monitor.backoff import doubling
-from monitor.deliver import channels
+from monitor.deliver import channels, trial
+from monitor.deliver.render import Press, Templates
 from monitor.errors import RuleError, SettingsError, StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
@@ -32,7 +33,9 @@ from monitor.store import sqlite
 from monitor.store.decisions import DeadLetterRow
 from monitor.store.store import Store, open_sqlite
 from monitor.stories.ids import ReceiverName, SessionId, StoryId, new_session
-from monitor.streams.app import DeadLetter, Stream, build
+from monitor.streams.app import build
+from monitor.streams.handling import DeadLetter
+from monitor.streams.stream import Stream
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +119,7 @@ def policy_of(settings: Settings, *, collect: timedelta | None = None) -> Policy
 class Service:
     """Every part of a running service."""
 
+    feeds: tuple[Feed, ...]
     store: Store
     stream: Stream
     fetcher: HttpFetcher
@@ -160,7 +164,7 @@ async def opened(
         await store.begin_session(session, clock.now(), alone=True)
         stack.push_async_callback(_ended, store, session, clock)
         await store.withdraw_offers()
-        ways = await channels.build(settings)
+        ways = channels.build(settings.slack, settings.email, press=Press(await _templates(settings)))
         for way in ways.values():
             stack.push_async_callback(way.close)
         fetcher = HttpFetcher(
@@ -172,6 +176,14 @@ async def opened(
         stack.push_async_callback(_stopped, service)
         await service.stream.start()
         yield service
+
+
+async def _templates(settings: Settings) -> Templates:
+    """The templates in force; what is wrong with the others is in the log."""
+    tried = await trial.load(settings.templates)
+    for problem in tried.problems:
+        log.error("template_refused", place=str(problem.place), reason=problem.message, hint=problem.hint)
+    return tried.templates
 
 
 async def _ended(store: Store, session: SessionId, clock: SystemClock) -> None:
@@ -244,6 +256,7 @@ def _joined(
         requests_per_minute=settings.polling.requests_per_minute,
     )
     return Service(
+        feeds=written.feeds,
         store=store,
         stream=stream,
         fetcher=fetcher,

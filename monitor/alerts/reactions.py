@@ -264,6 +264,7 @@ MAIL_CODES: Mapping[tuple[Stage | None, str], Row] = {
     (None, "538"): _LOGIN_REFUSED,
     (Stage.TLS, "timeout"): _RELAY_AWAY,
     (Stage.TLS, "disconnected"): _RELAY_AWAY,
+    (Stage.LOGIN, "not_offered"): _LOGIN_REFUSED,
     (Stage.SENDER, "552"): _TOO_LARGE,
     (Stage.RECIPIENT, "550"): _NO_MAILBOX,
     (Stage.RECIPIENT, "551"): _NO_MAILBOX,

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from monitor import __version__
-from monitor.errors import MonitorError, OperatorError
+from monitor.errors import FileProblems, MonitorError, OperatorError
 
 FINE, NO, WRONG_USE, OUTSIDE = 0, 1, 2, 3
 """Exit codes: fine; the answer is "no" or problems were found; wrong use; something outside failed."""
@@ -114,6 +114,9 @@ def code_of(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
     except MonitorError as error:
-        click.echo(f"monitor: {error}" if "\n" not in str(error) else str(error), err=True)
+        if isinstance(error, FileProblems):
+            click.echo(str(error), err=True)
+            return NO
+        click.echo(f"monitor: {error}", err=True)
         return WRONG_USE if isinstance(error, OperatorError) else OUTSIDE
     return result if isinstance(result, int) else FINE

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -14,7 +14,6 @@ from monitor.errors import StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedHealth, FeedState
-from monitor.service import SystemClock
 from monitor.settings import Settings
 from monitor.store import deliveries, sqlite, workers
 from monitor.store.deliveries import Backlog, DeliveryRow
@@ -68,7 +67,7 @@ def status(ctx: click.Context, as_json: bool) -> int:
 
 
 async def _gathered(settings: Settings) -> Status:
-    now = SystemClock().now()
+    now = datetime.now(UTC)
     feeds = listing.read(settings.feeds, receivers=settings.receiver_names).feeds
     store = open_store(settings)
     try:

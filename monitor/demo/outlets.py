@@ -20,6 +20,7 @@ class Manner(StrEnum):
     GZIP = "gzip"
     SLOW = "slow"  # 304 and everything else come late, in small pieces
     STILL = "still"  # nothing changes after the first answer: 304 for good
+    TORN = "torn"  # its XML breaks off in the middle of an item: the items before it can be read
     BROKEN = "broken"  # what it answers is no feed
     GONE = "gone"  # 404
 
@@ -70,6 +71,7 @@ OUTLETS = (
     Outlet(key="qyran-aqparat", name="Қыран ақпарат", language="kk"),
     Outlet(key="tau-samaly", name="Тау самалы", language="kk", format=Format.ATOM),
     Outlet(key="boztorgaj", name="Бозторғай", language="kk", format=Format.RSS1),
+    Outlet(key="irbis-gazette", name="Irbis Gazette", language="en", manner=Manner.TORN),
     Outlet(key="tobol-post", name="Tobol Post", language="en", manner=Manner.BROKEN),
     Outlet(key="old-caravan", name="The Old Caravan", language="en", manner=Manner.GONE),
 )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -96,7 +95,7 @@ class SampleStory:
 @cache
 def sample_stories() -> tuple[SampleStory, ...]:
     """All sample stories, in the order in which they appear; the seed story is the first."""
-    folder = Path(str(files("monitor.demo"))) / "sample_stories"
+    folder = Path(__file__).parent / "sample_stories"
     stories = [story for language in ("en", "ru", "kk") for story in _read(folder / f"{language}.yaml")]
     return tuple(sorted(stories, key=lambda story: story.after))
 

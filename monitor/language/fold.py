@@ -27,22 +27,22 @@ def _marks() -> str:
 
 
 MARKS = _marks()
+_MARK = re.compile(f"[{MARKS}\u1160-\u11ff]")
 
 _SELF = "\t\n\r -^a-~\u00a0«»–—“”„…№а-яёА-ЯЁәғқңөұүһіӘҒҚҢӨҰҮҺІ"  # these stand for themselves; not _ and `
 _FOLLOWS = f"{MARKS}\u1160-\u11ff"  # what composes with the letter before it
-_PLAIN = re.compile(f"[{_SELF}]*")
-_ODD = re.compile(
-    rf"(?<=[^\W\d_])[-\u2010]\r?\n[ \t]*(?=[a-zа-яёәғқңөұүһі])"  # a word broken at the end of a line
-    rf"|[{_SELF}][{_FOLLOWS}]+|[^{_SELF}{_FOLLOWS}][{_FOLLOWS}]*|[{_FOLLOWS}]+"
+_ODD_RUN = re.compile(f"[^{_SELF}]+")
+_CLUSTER = re.compile(f"[^{_FOLLOWS}]?[{_FOLLOWS}]*", re.DOTALL)
+_LINE_END = (
+    r"(?<=[^\W\d_])[-\u2010]\r?\n[ \t]*(?=[a-zа-яёәғқңөұүһі])"  # inside a word broken at the end of a line
 )
-_BROKEN_WORD = re.compile(r"[A-Za-zа-яёА-ЯЁәғқңөұүһіӘҒҚҢӨҰҮҺІ]-\r?\n[ \t]*[a-zа-яёәғқңөұүһі]")
+_ODD_RUN_OR_LINE_END = re.compile(f"{_LINE_END}|[^{_SELF}]+")
 
 _APOSTROPHES = "\u2018\u2019\u201a\u201b\u02bc\u02bb\u02b9\u02bd\u2032\u00b4`\u055a\uff07"
 _INVISIBLE = {0xAD, 0x34F, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F)}
 _INVISIBLE |= {*range(0x2060, 0x2065), *range(0x2066, 0x206A), *range(0xFE00, 0xFE10)}
 _WRITTEN_OUT = {**dict.fromkeys(map(ord, _APOSTROPHES), "'"), **dict.fromkeys(_INVISIBLE, ""), ord("_"): " "}
 _WRITTEN_OUT |= {ord("ß"): "ss", ord("ẞ"): "SS", ord("İ"): "I", ord("\u2010"): "-", ord("\u2011"): "-"}
-_SAME_LENGTH = str.maketrans("ёıς", "еiσ")
 _STRESSED = re.compile("([\u0400-\u052fIiı])[\u0300-\u036f]+")
 
 
@@ -71,36 +71,51 @@ class Folded:
 
 def fold(text: str) -> Folded:
     """Fold a text of any length. Never fails: what cannot stand in text (lone surrogates) becomes a blank."""
-    if _PLAIN.fullmatch(text) and not _BROKEN_WORD.search(text):
+    odd = _ODD_RUN_OR_LINE_END if "-\n" in text or "-\r" in text or "\u2010" in text else _ODD_RUN
+    if not odd.search(text):
         cased = unmixed(text)
         return Folded(_lower(cased), cased)
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
+    cleaned = _Cleaned()
     done = 0
-    for odd in _ODD.finditer(text):
-        here, after = odd.span()
-        pieces.append(text[done:here])
-        starts.extend(range(done, here))
-        ends.extend(range(done + 1, here + 1))
-        clean = "" if odd[0][0] in "-\u2010" and after - here > 1 and "\n" in odd[0] else _clean(odd[0])
-        pieces.append(clean)
-        starts.extend([here] * len(clean))
-        ends.extend([after] * len(clean))
-        done = after
-    pieces.append(text[done:])
-    starts.extend(range(done, len(text)))
-    ends.extend(range(done + 1, len(text) + 1))
-    cased = unmixed("".join(pieces))
-    return Folded(_lower(cased), cased, starts, ends)
+    for found in odd.finditer(text):
+        start, end = found.span()
+        if start > done and _MARK.match(text, start):  # the letter it stands on belongs to it
+            start -= 1
+        cleaned.keep(text, done, start)
+        done = end
+        if "\n" in found[0]:
+            continue
+        for cluster in _CLUSTER.finditer(text, start, end):
+            if cluster[0]:
+                cleaned.replace(_clean(cluster[0]), *cluster.span())
+    cleaned.keep(text, done, len(text))
+    cased = unmixed("".join(cleaned.pieces))
+    return Folded(_lower(cased), cased, cleaned.starts, cleaned.ends)
+
+
+class _Cleaned:
+    """A text being put together, with the origin of each character."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+
+    def keep(self, text: str, start: int, end: int) -> None:
+        self.pieces.append(text[start:end])
+        self.starts.extend(range(start, end))
+        self.ends.extend(range(start + 1, end + 1))
+
+    def replace(self, clean: str, start: int, end: int) -> None:
+        self.pieces.append(clean)
+        self.starts.extend([start] * len(clean))
+        self.ends.extend([end] * len(clean))
 
 
 def _lower(cased: str) -> str:
     """Lower case, letter for letter."""
     lower = cased.lower()
-    if not lower.isascii():
-        lower = lower.translate(_SAME_LENGTH)
-    return lower
+    return lower if lower.isascii() else lower.replace("ё", "е").replace("ı", "i").replace("ς", "σ")
 
 
 def _clean(cluster: str) -> str:

@@ -23,7 +23,7 @@ def unmixed(text: str) -> str:
     As long as the text itself. A word like `KazМұнайGas` stays. Where both alphabets are possible, the one with more
     letters in the word has it, then the one with more letters in the text.
     """
-    if not _SIDE_BY_SIDE.search(text):
+    if text.isascii() or not _LATIN_LETTER.search(text) or not _SIDE_BY_SIDE.search(text):
         return text
     letters = _LETTER.findall(text)
     more_cyrillic = sum(not _LATIN_LETTER.match(letter) for letter in letters) * 2 >= len(letters)

@@ -14,9 +14,9 @@ _RUNNING = (
 )
 _LETTER = rf"[\w{MARKS}]"
 _OTHER_LETTER = rf"(?![{_RUNNING}]){_LETTER}"
-_WORD = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)*")
-_WORD_AMONG_RUNNING = re.compile(rf"[{_RUNNING}][{MARKS}]*|(?:{_OTHER_LETTER})+(?:'(?:{_OTHER_LETTER})+)*")
-_HAS_RUNNING = re.compile(f"[{_RUNNING}]")
+_WORD = re.compile(r"\w+(?:'\w+)*")
+_ANY_WORD = re.compile(rf"[{_RUNNING}][{MARKS}]*|(?:{_OTHER_LETTER})+(?:'(?:{_OTHER_LETTER})+)*")
+_NEEDS_CARE = re.compile(f"[{_RUNNING}{MARKS}]")
 
 
 def words(folded: str) -> list[str]:
@@ -35,4 +35,4 @@ def places(folded: str) -> Iterator[tuple[int, int]]:
 
 
 def _words_of(folded: str) -> re.Pattern[str]:
-    return _WORD_AMONG_RUNNING if not folded.isascii() and _HAS_RUNNING.search(folded) else _WORD
+    return _ANY_WORD if not folded.isascii() and _NEEDS_CARE.search(folded) else _WORD

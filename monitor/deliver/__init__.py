@@ -1,0 +1,1 @@
+"""Reaching people: one file for each channel, and the words they carry."""

@@ -1,0 +1,1 @@
+"""Asking feeds over HTTP and reading their answers; nothing of an answer is parsed in this process."""

@@ -1,0 +1,106 @@
+"""Asks a feed once and reads the answer: the client and the reader joined."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from monitor.feeds.outcome import Ask, Document, Fetched, Outcome, Unanswered, Unreadable, Validators
+from monitor.fetch.bodies import BadEncoding, TooLarge, unpacked
+from monitor.fetch.guard import Network
+from monitor.fetch.http import Answer, Client
+from monitor.fetch.lanes import Reader
+
+CUT = "the transfer was cut off"
+
+
+class HttpFetcher:
+    """The service's way to feeds.
+
+    Args:
+        allow: Networks that feeds may reach although they are private.
+        timeout: For everything that asking one feed takes, once it is its turn.
+        contact: For server operators, in the User-Agent.
+        per_host, in_flight: Requests at once, to one host and in all.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[Network] = (),
+        timeout: timedelta,
+        contact: str | None = None,
+        per_host: int = 2,
+        in_flight: int = 200,
+    ) -> None:
+        self._allow, self._timeout, self._contact = allow, timeout, contact
+        self._per_host, self._in_flight = per_host, in_flight
+        self._reader = Reader()
+        self._client: Client | None = None
+
+    async def start(self) -> None:
+        """Open the session and begin to start the reading processes."""
+        self._client = Client(
+            allow=self._allow,
+            timeout=self._timeout,
+            contact=self._contact,
+            per_host=self._per_host,
+            in_flight=self._in_flight,
+        )
+        self._reader.start()
+
+    async def close(self) -> None:
+        """Close the session and end the reading processes."""
+        if self._client is not None:
+            await self._client.close()
+        await self._reader.close()
+
+    async def fetch(self, ask: Ask) -> Outcome:
+        """Ask a feed and read what it answers; every way this can end is an outcome."""
+        assert self._client is not None, "start() comes first"
+        reached = await self._client.get(ask)
+        if not isinstance(reached, Answer):
+            return reached
+        read = await self._reader.read(reached.body, reached.content_type, reached.url, slow=ask.slow)
+        return _outcome(reached, read)
+
+    async def read(
+        self, body: bytes, content_type: str | None, base: str | None, slow: bool = False
+    ) -> Fetched | Unanswered | Unreadable:
+        """Read a document in hand as if it had been the answer of a server."""
+        return await read_in_hand(self._reader, body, content_type, base, slow=slow)
+
+
+async def read_in_hand(
+    reader: Reader, body: bytes, content_type: str | None, base: str | None, *, slow: bool = False
+) -> Fetched | Unanswered | Unreadable:
+    """Read a document that is here already; it may be gzip."""
+    try:
+        content, whole = unpacked(body)
+    except TooLarge:
+        return Unanswered(reason="too_large", detail="the document is larger than 10 MiB")
+    except BadEncoding as error:
+        return Unanswered(reason="encoding", detail=str(error))
+    read = await reader.read(content, content_type, base, slow=slow)
+    answer = Answer(
+        body=content,
+        url=base or "",
+        content_type=content_type,
+        whole=whole,
+        validators=Validators(),
+        fresh_for=None,
+    )
+    return _outcome(answer, read)
+
+
+def _outcome(answer: Answer, read: Document | Unreadable) -> Fetched | Unanswered | Unreadable:
+    """Join what was said on the way with what was read. Validators are kept for a whole document only."""
+    if isinstance(read, Unreadable):
+        return read if answer.whole else Unanswered(reason="interrupted", detail=CUT)
+    if not answer.whole and read.complete:
+        read = replace(read, complete=False, problems=(*read.problems, CUT))
+    return Fetched(
+        document=read,
+        validators=answer.validators if read.complete else Validators(),
+        fresh_for=answer.fresh_for,
+        bytes=len(answer.body),
+    )

@@ -1,0 +1,183 @@
+"""From the bytes of an answer to a `Document`. Runs only in the child process: what it calls may hang or crash."""
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import feedparser
+
+from monitor.feeds.outcome import Document
+from monitor.fetch import cleaning, jsonfeed, sitemap
+from monitor.fetch.dates import read_date
+from monitor.fetch.decode import decode
+from monitor.fetch.prefilter import NotAFeed, Prepared, prepare
+from monitor.stories.story import Entry
+
+
+def parse(body: bytes, content_type: str | None, base: str | None) -> Document:
+    """Read a feed of any format.
+
+    Args:
+        content_type: The header's value, for its charset.
+        base: The address the answer came from; relative links are relative to it.
+
+    Raises:
+        NotAFeed: The answer is something else.
+        TooMuch: Its shape is past a limit.
+        Exception: What a parser raised on input that nobody foresaw.
+    """
+    text = decode(body, content_type)
+    if jsonfeed.is_json(text):
+        return jsonfeed.read(text, base or "")
+    prepared = prepare(text)
+    if prepared.root == "urlset":
+        return sitemap.read(prepared, base or "")
+    return _read(prepared, base or "")
+
+
+def _read(prepared: Prepared, base: str) -> Document:
+    # Bytes must come as a stream: given bytes, feedparser tries to open them as a file or an address first.
+    parsed = feedparser.parse(
+        io.BytesIO(prepared.text.encode("utf-8")),
+        response_headers={"content-type": "application/xml; charset=utf-8", "content-location": base},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    version = parsed.get("version") or ""
+    entries = parsed.get("entries") or []
+    if not version and not entries:
+        raise NotAFeed("not_a_feed", f"<{prepared.root}> is here without what makes it a feed")
+    feed = _mapping(parsed.get("feed"))
+    base = base or _own_address(feed)
+    read = tuple(_entry(entry, base, version) for entry in entries if isinstance(entry, dict))
+    kept = tuple(entry for entry in read if _says_something(entry))
+    problems = list(prepared.problems)
+    if parsed.get("bozo"):
+        problems.append("the document is not well-formed")
+    if len(kept) < len(read):
+        problems.append(f"{len(read) - len(kept)} items have nothing in them")
+    return Document(
+        format=version or prepared.root,
+        title=_text(feed, "title", version, limit=cleaning.MAX_TITLE, lines=False),
+        language=cleaning.language(feed.get("language")),
+        link=cleaning.link(feed.get("link"), base),
+        entries=kept,
+        complete=prepared.complete,
+        dropped=prepared.dropped + len(read) - len(kept),
+        problems=tuple(problems),
+    )
+
+
+def _entry(item: dict[str, Any], base: str, version: str) -> Entry:
+    link = cleaning.link(item.get("link"), base)
+    published, updated = _date(item, "published") or _date(item, "created"), _date(item, "updated")
+    if published is None and not version.startswith("atom"):
+        published = updated  # dc:date, the only date of RSS 1.0, says when an item came out
+    return Entry(
+        guid=cleaning.guid(item.get("id")),
+        link=link or _other_link(item, base),
+        title=_text(item, "title", version, limit=cleaning.MAX_TITLE, lines=False),
+        summary=_summary(item, version),
+        content=_content(item, version),
+        authors=cleaning.names(_authors(item)),
+        categories=cleaning.words(tag.get("term") or tag.get("label") for tag in _mappings(item.get("tags"))),
+        language=_language(item),
+        published_at=published,
+        updated_at=updated,
+        enclosures=cleaning.links(_enclosures(item), base),
+    )
+
+
+def _says_something(entry: Entry) -> bool:
+    return bool(entry.title or entry.summary or entry.content or entry.link)
+
+
+def _text(holder: dict[str, Any], field: str, version: str, *, limit: int, lines: bool = True) -> str:
+    detail = _mapping(holder.get(f"{field}_detail"))
+    return _cleaned(holder.get(field), detail.get("type"), version, limit=limit, lines=lines)
+
+
+def _cleaned(value: object, kind: object, version: str, *, limit: int, lines: bool = True) -> str:
+    """A text by its declared type. RSS declares none, so there it is guessed; Atom's claim is believed nearly always."""
+    if isinstance(kind, str) and "html" in kind:
+        return cleaning.clean(value, limit=limit, markup=True, lines=lines)
+    if version.startswith("atom"):
+        return cleaning.clean_claimed_plain(value, limit=limit, lines=lines)
+    return cleaning.clean(value, limit=limit, markup=None, lines=lines)
+
+
+def _summary(item: dict[str, Any], version: str) -> str:
+    """The summary, unless it is only the copy of the content that the parser makes."""
+    value = item.get("summary")
+    if any(part.get("value") == value for part in _mappings(item.get("content"))):
+        return ""
+    return _text(item, "summary", version, limit=cleaning.MAX_SUMMARY)
+
+
+def _content(item: dict[str, Any], version: str) -> str:
+    """The longest of the contents: some feeds carry the same text in several forms."""
+    texts = (
+        _cleaned(part.get("value"), part.get("type"), version, limit=cleaning.MAX_CONTENT)
+        for part in _mappings(item.get("content"))
+        if not str(part.get("type") or "").startswith(("image/", "audio/", "video/"))
+    )
+    return max(texts, key=len, default="")
+
+
+def _authors(item: dict[str, Any]) -> Iterator[object]:
+    found = False
+    for author in _mappings(item.get("authors")):
+        if author.get("name"):
+            found = True
+            yield author["name"]
+    if not found:
+        yield item.get("author")
+
+
+def _language(item: dict[str, Any]) -> str | None:
+    for field in ("title_detail", "summary_detail"):
+        if found := cleaning.language(_mapping(item.get(field)).get("language")):
+            return found
+    return cleaning.language(item.get("language"))
+
+
+def _date(item: dict[str, Any], field: str) -> Any:
+    # Asked for "updated", feedparser answers with "published" where there is no other: ask the mapping itself.
+    return read_date(dict.get(item, field), dict.get(item, f"{field}_parsed"))
+
+
+def _enclosures(item: dict[str, Any]) -> Iterator[object]:
+    for entry_link in _mappings(item.get("links")):
+        if entry_link.get("rel") == "enclosure":
+            yield entry_link.get("href")
+    for field in ("media_content", "media_thumbnail"):
+        for media in _mappings(item.get(field)):
+            yield media.get("url")
+
+
+def _other_link(item: dict[str, Any], base: str) -> str | None:
+    """A link where the usual one is missing: another kind of link, or a guid that is an address."""
+    for entry_link in _mappings(item.get("links")):
+        is_page = entry_link.get("rel", "alternate") in ("alternate", "via", "related")
+        if is_page and (found := cleaning.link(entry_link.get("href"), base)):
+            return found
+    identifier = item.get("id")
+    is_address = isinstance(identifier, str) and identifier.startswith(("http://", "https://"))
+    return cleaning.link(identifier, base) if is_address else None
+
+
+def _own_address(feed: dict[str, Any]) -> str:
+    """What links are relative to when nobody said where the document came from: itself, else its site."""
+    own = (found.get("href") for found in _mappings(feed.get("links")) if found.get("rel") == "self")
+    for candidate in (*own, feed.get("link")):
+        if address := cleaning.link(candidate, ""):
+            return address
+    return ""
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(values: object) -> Iterable[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
