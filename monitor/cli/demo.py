@@ -22,7 +22,7 @@ from monitor.demo.judge import Judgement, expectations, from_mail, from_slack, j
 from monitor.demo.mail import MailCatcher
 from monitor.demo.newsroom import Newsroom
 from monitor.demo.show import Show
-from monitor.demo.slack import SlackStandIn
+from monitor.demo.slack import SlackStandIn, delivery_of
 from monitor.demo.workspace import CHANNELS, write_workspace
 from monitor.errors import StoreError
 from monitor.located import duration
@@ -103,9 +103,9 @@ class Stage:
         self._lasts = lasts
         self._feeds = FeedServer()
         self._slack = SlackStandIn(
-            channels=CHANNELS, heard=lambda posted: self.show.arrived(posted.delivery or "")
+            channels=CHANNELS, heard=lambda posted: self.show.arrived(delivery_of(posted) or "")
         )
-        self._mail = MailCatcher(heard=lambda caught: self.show.arrived(from_mail(caught.message).delivery))
+        self._mail = MailCatcher(heard=lambda caught: self.show.arrived(from_mail(caught).delivery))
         self._newsroom = Newsroom(self._feeds)
         if lasts is not None:
             self._newsroom.speed = _speed(self._newsroom.length, lasts)
@@ -168,8 +168,8 @@ class Stage:
             self._tell(self._judged())
 
     def _judged(self) -> Judgement:
-        arrived = [from_slack(posted.body) for posted in self._slack.messages]
-        arrived += [from_mail(caught.message) for caught in self._mail.messages]
+        arrived = [from_slack(posted) for posted in self._slack.messages]
+        arrived += [from_mail(caught) for caught in self._mail.caught]
         return judge(expectations(), arrived)
 
     def _tell(self, judgement: Judgement) -> None:

@@ -63,9 +63,7 @@ async def load(folder: Path | None, previous: Templates | None = None) -> Trial:
             sources[name] = previous.sources[name]
         else:
             refused.add(name)
-    if refused or not problems:
-        return Trial(Templates(sources, frozenset(refused)), problems)
-    return Trial(Templates(sources), problems)
+    return Trial(Templates(sources, frozenset(refused)), problems)
 
 
 def _problem(failure: Mapping[str, Any], own: Mapping[str, Path]) -> Problem:

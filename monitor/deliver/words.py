@@ -9,12 +9,10 @@ from monitor.alerts.letter import Language
 WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "also_at": "Also at",
-        "because": "Matched",
         "fallback": "Shown in the plain built-in form, because the template {name} could not be used.",
         "more": "and {count} more",
         "no_date": "no date given",
         "no_headline": "(no headline)",
-        "note": "Note",
         "published": "published",
         "seen": "seen",
         "sent_to": "For {receiver}",
@@ -24,12 +22,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     },
     "ru": {
         "also_at": "Также",
-        "because": "Совпало",
         "fallback": "Показано в простом встроенном виде: шаблон {name} не удалось применить.",
         "more": "и ещё {count}",
         "no_date": "дата не указана",
         "no_headline": "(без заголовка)",
-        "note": "Заметка",
         "published": "опубликовано",
         "seen": "замечено",
         "sent_to": "Для {receiver}",
@@ -39,12 +35,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     },
     "kk": {
         "also_at": "Сондай-ақ",
-        "because": "Сәйкес келді",
         "fallback": "Қарапайым кірістірілген түрде көрсетілді: {name} үлгісін қолдану мүмкін болмады.",
         "more": "және тағы {count}",
         "no_date": "күні көрсетілмеген",
         "no_headline": "(тақырыпсыз)",
-        "note": "Ескертпе",
         "published": "жарияланды",
         "seen": "байқалды",
         "sent_to": "{receiver} үшін",

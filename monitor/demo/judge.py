@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.demo.mail import Caught
-from monitor.demo.slack import Posted
+from monitor.demo.slack import Message, delivery_of
 from monitor.demo.stories import SampleStory, sample_stories, story_at
 from monitor.demo.workspace import targets
 from monitor.stories.ids import rule_id
@@ -77,12 +77,11 @@ def expectations(stories: Sequence[SampleStory] | None = None) -> tuple[Expected
     )
 
 
-def from_slack(posted: Posted) -> Arrived:
+def from_slack(message: Message) -> Arrived:
     """Read a message as the Slack stand-in keeps it."""
+    said = json.dumps([message.get("text"), message.get("blocks")], ensure_ascii=False)
     return Arrived(
-        target=f"slack:{posted.channel}",
-        delivery=posted.delivery or "",
-        stories=_stories_in(json.dumps([posted.text, *posted.blocks], ensure_ascii=False, default=dict)),
+        target=f"slack:{message['channel']}", delivery=delivery_of(message) or "", stories=_stories_in(said)
     )
 
 

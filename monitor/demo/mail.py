@@ -61,7 +61,7 @@ class Caught:
     def text(self, kind: str = "plain") -> str:
         """One part of the mail: `plain` or `html`; empty where there is none."""
         part = self.message.get_body((kind,))
-        return str(part.get_content()) if part is not None else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
     def as_json(self) -> dict[str, Any]:
         """The line that the log gets."""

@@ -32,6 +32,7 @@ _ACCEPT = (
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MAX_AGE = re.compile(r"(?i)(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})")
 _NOT_FRESH = re.compile(r"(?i)(?:^|[,\s])no-(?:cache|store)\b")
+_NO_HOST = re.compile(r"[\s<>\"'\\^`{|}]")
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,1000}")
 
 
@@ -138,9 +139,7 @@ class Client:
             headers["If-Modified-Since"] = validators.last_modified
         try:
             async with asyncio.timeout(max(seconds, 0.001)):
-                async with self._session.get(
-                    url, headers=headers, auth=authorization, allow_redirects=False
-                ) as response:
+                async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                     return await _judge(response, validators)
         except TimeoutError as error:
             return Unanswered(reason="timeout", detail=_timeout_words(error))
@@ -215,7 +214,7 @@ def _split(text: str) -> tuple[URL, str | None]:
         ValueError: It is no http(s) address with a host.
     """
     url = URL(text.strip())
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or _NO_HOST.search(url.host):
         raise ValueError(text)
     named = url.user or url.password
     authorization = aiohttp.encode_basic_auth(url.user or "", url.password or "", "utf-8") if named else None

@@ -11,7 +11,7 @@ from monitor.rules.shapes import FILE_KEYS, is_empty, shown, unknown_keys
 from monitor.stories.ids import RuleId
 
 MAX_RULES = 20_000
-MAX_LINES = 200_000
+MAX_LINES = 100_000
 MAX_PROBLEMS = 200
 
 

@@ -13,6 +13,7 @@ from monitor.rules.shapes import (
     TEST_KEYS,
     as_text,
     is_empty,
+    items,
     lines,
     shown,
     unknown_keys,
@@ -241,11 +242,9 @@ class _RuleReader:
         return tuple(found)
 
     def _samples(self, node: Node | None, *, alerts: bool) -> list[Sample]:
-        if node is None or is_empty(node):
-            return []
-        items = node.items if isinstance(node, Sequence_) else [node]
-        self._entry.lines += len(items)
-        samples = (self._sample(item, alerts=alerts) for item in items)
+        written = items(node, "alert" if alerts else "ignore", self._entry.problems)
+        self._entry.lines += len(written)
+        samples = (self._sample(item, alerts=alerts) for item in written)
         return [sample for sample in samples if sample]
 
     def _sample(self, item: Node, *, alerts: bool) -> Sample | None:

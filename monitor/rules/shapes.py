@@ -4,6 +4,7 @@ Works on nodes, so that each message keeps its place; `query` reads what stands 
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 from monitor.located import Mapping_, Node, Problem, Scalar, Sequence_, did_you_mean
 
@@ -19,6 +20,9 @@ _MEANT = {
     "description": "note", "test": "tests", "alerts": "alert", "name": "desk", "samples": "tests",
 }  # fmt: skip
 _MAX_SHOWN = 60
+_MAX_ITEMS = 5_000
+_MAX_UNKNOWN = 20
+"""Unknown keys named for one mapping: what has more is no rule file."""
 
 
 def shown(text: str) -> str:
@@ -35,10 +39,10 @@ def is_empty(node: Node | None) -> bool:
 def unknown_keys(mapping: Mapping_, known: Iterable[str]) -> list[Problem]:
     """A problem for each key that may not stand in a mapping."""
     keys = tuple(known)
+    strange = (key for key, _ in mapping.pairs if key.text not in keys)
     return [
         Problem(key.place, f"there is no key '{shown(key.text)}'", _meant(key.text, keys))
-        for key, _ in mapping.pairs
-        if key.text not in keys
+        for key in islice(strange, _MAX_UNKNOWN)
     ]
 
 
@@ -46,18 +50,28 @@ def _meant(word: str, keys: tuple[str, ...]) -> str:
     other = _MEANT.get(word.lower())
     if other in keys:
         return f"did you mean '{other}'?"
-    near = did_you_mean(word, keys) if len(word) <= _MAX_SHOWN else None
+    alike = [key for key in keys if key[0] == word[:1].lower()]  # slips of the hand begin right
+    near = did_you_mean(word, alike) if len(word) <= _MAX_SHOWN else None
     return near or "known here: " + ", ".join(keys)
+
+
+def items(node: Node | None, key: str, problems: list[Problem]) -> list[Node]:
+    """What stands under a key: one value, or a list of them."""
+    if node is None or is_empty(node):
+        return []
+    if not isinstance(node, Sequence_):
+        return [node]
+    if len(node.items) > _MAX_ITEMS:
+        message = f"more than {_MAX_ITEMS:,} lines under '{key}'"
+        problems.append(Problem(node.place, message, "split the rule"))
+        return []
+    return node.items
 
 
 def lines(node: Node | None, key: str, problems: list[Problem]) -> list[Scalar]:
     """The lines under a key: one, or a list of them."""
-    if is_empty(node) or node is None:
-        return []
-    if not isinstance(node, Sequence_):
-        node = Sequence_(node.place, [node])
     found: list[Scalar] = []
-    for item in node.items:
+    for item in items(node, key, problems):
         text = as_text(item)
         if text is None:
             problems.append(

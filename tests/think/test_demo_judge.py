@@ -6,7 +6,6 @@ import pytest
 
 from monitor.demo.judge import Arrived, Expected, expectations, from_mail, from_slack, judge
 from monitor.demo.mail import Caught
-from monitor.demo.slack import Posted
 from monitor.demo.stories import SEED, sample_stories
 from monitor.demo.workspace import targets
 
@@ -73,13 +72,13 @@ def test_russian_and_kazakh_outlets_are_told_to_their_desks_too():
 
 
 def test_a_slack_message_is_known_by_its_links_and_its_metadata():
-    posted = Posted(
-        channel="C0NEWSDESK",
-        ts="1.0",
-        text="Kazakhmys",
-        blocks=({"type": "section", "text": {"text": f"<https://steppe-courier.example/{SEED}|Kazakhmys>"}},),
-        metadata={"event_type": "news_alert", "event_payload": {"delivery": "abc"}},
-    )
+    posted = {
+        "channel": "C0NEWSDESK",
+        "ts": "1.0",
+        "text": "Kazakhmys",
+        "blocks": [{"type": "section", "text": {"text": f"<https://steppe-courier.example/{SEED}|Kazakhmys>"}}],
+        "metadata": {"event_type": "news_alert", "event_payload": {"delivery": "abc"}},
+    }
     assert from_slack(posted) == Arrived(target=SLACK, delivery="abc", stories=frozenset({SEED}))
 
 

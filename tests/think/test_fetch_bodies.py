@@ -18,7 +18,9 @@ def in_pieces(data, size):
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-@pytest.mark.parametrize("data", [TEXT, gzip.compress(TEXT), gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])])
+@pytest.mark.parametrize(
+    "data", [TEXT, gzip.compress(TEXT), gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])]
+)
 def test_a_body_is_the_same_however_it_comes(data, size):
     body = in_pieces(data, size)
     assert (body.content(), body.is_whole) == (TEXT, True)

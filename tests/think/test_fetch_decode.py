@@ -23,10 +23,16 @@ def document(text, declared=None):
         pytest.param("utf-32", None, None, id="utf-32"),
         pytest.param("cp1251", None, "windows-1251", id="the declaration"),
         pytest.param("cp1251", 'application/rss+xml; charset="Windows-1251"', None, id="the header"),
-        pytest.param("koi8-r", "text/xml; charset=koi8-r", "windows-1251", id="the header before the declaration"),
-        pytest.param("cp1251", "text/xml; charset=ISO-8859-1", "windows-1251", id="not a server's own Latin-1"),
+        pytest.param(
+            "koi8-r", "text/xml; charset=koi8-r", "windows-1251", id="the header before the declaration"
+        ),
+        pytest.param(
+            "cp1251", "text/xml; charset=ISO-8859-1", "windows-1251", id="not a server's own Latin-1"
+        ),
         pytest.param("utf-8", "text/xml; charset=iso-8859-1", "iso-8859-1", id="utf-8 whatever they say"),
-        pytest.param("cp1251", "text/xml; charset=utf-8", "windows-1251", id="not utf-8 although the header says so"),
+        pytest.param(
+            "cp1251", "text/xml; charset=utf-8", "windows-1251", id="not utf-8 although the header says so"
+        ),
         pytest.param("cp1251", None, "utf-8", id="Cyrillic that is not the utf-8 it claims to be"),
         pytest.param("koi8-r", None, None, id="undeclared koi8-r"),
         pytest.param("cp1251", "text/xml; charset=undefined", "punycode", id="labels that no browser knows"),
@@ -81,6 +87,8 @@ def test_what_cannot_stand_in_xml_is_gone(character):
     assert "ab" in decode(document(f"a{character}b").encode(), None)
 
 
-@pytest.mark.parametrize("name", ["utf-7", "unicode_escape", "punycode", "idna", "zlib", "rot13", "undefined"])
+@pytest.mark.parametrize(
+    "name", ["utf-7", "unicode_escape", "punycode", "idna", "zlib", "rot13", "undefined"]
+)
 def test_codecs_that_are_no_encodings_of_the_web_are_never_used(name):
     assert "+ADw-b+AD4-" in decode(document("+ADw-b+AD4-", name).encode(), f"text/xml; charset={name}")

@@ -21,7 +21,9 @@ def test_addresses_that_are_not_public_are_closed(address):
     assert not is_open(ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "2002:101:101::", "64:ff9b::101:101"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "2002:101:101::", "64:ff9b::101:101"]
+)
 def test_public_addresses_are_open(address):
     assert is_open(ip_address(address))
 

@@ -37,8 +37,13 @@ def test_what_is_no_feed_is_named(text, reason):
     [
         pytest.param("\n\n  <?xml version='1.0'?>", id="blank lines"),
         pytest.param("<br />\n<b>Warning</b>: something failed in line 3<br />", id="a program's warnings"),
-        pytest.param('<?xml version="1.0"?><?xml-stylesheet href="a"?><!-- hi -->', id="instructions and comments"),
-        pytest.param('<!DOCTYPE rss [<!ENTITY a "]>"><!-- ]> --><!ENTITY b SYSTEM "file:///etc/passwd">]>', id="a document type"),
+        pytest.param(
+            '<?xml version="1.0"?><?xml-stylesheet href="a"?><!-- hi -->', id="instructions and comments"
+        ),
+        pytest.param(
+            '<!DOCTYPE rss [<!ENTITY a "]>"><!-- ]> --><!ENTITY b SYSTEM "file:///etc/passwd">]>',
+            id="a document type",
+        ),
         pytest.param("<html><body>", id="a page's shell"),
     ],
 )
@@ -114,7 +119,22 @@ def test_references_that_would_break_a_parser_are_resolved(written, read):
 
 @pytest.mark.parametrize(
     "piece",
-    ["<![CDATA[", "<!--", "<!---", '<a "', "<a '", "<a b=", "<!DOCTYPE [", "<?", "<!ENTITY ", "&#", "&a", "]]", "\n", "<item>"],
+    [
+        "<![CDATA[",
+        "<!--",
+        "<!---",
+        '<a "',
+        "<a '",
+        "<a b=",
+        "<!DOCTYPE [",
+        "<?",
+        "<!ENTITY ",
+        "&#",
+        "&a",
+        "]]",
+        "\n",
+        "<item>",
+    ],
 )
 def test_a_document_of_nothing_but_beginnings_ends(piece):
     for text in (piece * (500_000 // len(piece)), rss(piece * (500_000 // len(piece)))):

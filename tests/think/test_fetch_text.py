@@ -37,7 +37,9 @@ def test_markup_becomes_what_a_reader_sees(markup, text):
     assert text_of(markup) == text
 
 
-@pytest.mark.parametrize("piece", ["<", "<a ", "<!--", "<!---", "<script>", '<a "', "<a '", "&", "&#", "<![CDATA["])
+@pytest.mark.parametrize(
+    "piece", ["<", "<a ", "<!--", "<!---", "<script>", '<a "', "<a '", "&", "&#", "<![CDATA["]
+)
 def test_markup_made_of_beginnings_ends(piece):
     text_of(piece * (400_000 // len(piece)))
 
@@ -119,6 +121,8 @@ def test_authors_are_names(author, name):
     assert cleaning.names([author]) == name
 
 
-@pytest.mark.parametrize(("tag", "language"), [("ru_RU", "ru-RU"), ("KK", "kk"), ("IT-it", "it-IT"), ("русский", None)])
+@pytest.mark.parametrize(
+    ("tag", "language"), [("ru_RU", "ru-RU"), ("KK", "kk"), ("IT-it", "it-IT"), ("русский", None)]
+)
 def test_languages_are_tags(tag, language):
     assert cleaning.language(tag) == language

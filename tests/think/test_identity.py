@@ -9,7 +9,9 @@ from monitor.stories.identity import fingerprint, keys
 from monitor.stories.story import Entry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-AN_ENTRY = Entry(guid="tag:a.example,2026:1", link="https://a.example/1", title="Bridge opens", published_at=NOON)
+AN_ENTRY = Entry(
+    guid="tag:a.example,2026:1", link="https://a.example/1", title="Bridge opens", published_at=NOON
+)
 
 
 def key(entry):
@@ -71,12 +73,17 @@ def test_entries_that_share_a_guid_are_told_apart_by_their_links():
 
 
 def test_entries_that_share_guid_and_link_are_told_apart_by_their_titles():
-    found = keys([Entry(guid="0", link="https://a.example/", title=title) for title in ("Floods", "Elections")])
+    found = keys(
+        [Entry(guid="0", link="https://a.example/", title=title) for title in ("Floods", "Elections")]
+    )
     assert len(set(found)) == 2
 
 
 def test_the_same_entry_twice_keeps_the_key_it_has_alone():
-    assert set(keys([AN_ENTRY, AN_ENTRY, Entry(guid="another")])) == {key(AN_ENTRY), key(Entry(guid="another"))}
+    assert set(keys([AN_ENTRY, AN_ENTRY, Entry(guid="another")])) == {
+        key(AN_ENTRY),
+        key(Entry(guid="another")),
+    }
 
 
 def test_a_neighbour_does_not_change_a_key():

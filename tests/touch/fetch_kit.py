@@ -57,7 +57,9 @@ class Server:
         try:
             raw = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             path = raw[0].split(" ")[1]
-            headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in raw[1:] if line}
+            headers = {
+                line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in raw[1:] if line
+            }
             self.asked.append((path, headers))
             answer = self.answers[path]
             if isinstance(answer, bytes):

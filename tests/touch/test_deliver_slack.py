@@ -244,10 +244,8 @@ async def test_a_delivery_is_found_behind_many_newer_messages(slack, channel):
     letter, before = a_letter(), datetime.now(UTC)
     await channel.send(letter)
     first = slack.messages[0]
-    slack.messages += [
-        {**first, "ts": f"{float(first['ts']) + n / 1000:.6f}", "metadata": {}, "client_msg_id": ""}
-        for n in range(1, 450)
-    ]
+    others = {**first, "metadata": {}, "client_msg_id": ""}
+    slack.messages += [{**others, "ts": f"{float(first['ts']) + n / 1000:.6f}"} for n in range(1, 450)]
     assert await channel.find(letter, before) == Found(first["ts"])
 
 
