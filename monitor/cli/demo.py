@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from monitor.demo.mail import MailCatcher
 from monitor.demo.newsroom import Newsroom
 from monitor.demo.show import Show
 from monitor.demo.slack import SlackStandIn, delivery_of
+from monitor.demo.stories import sample_stories
 from monitor.demo.workspace import CHANNELS, write_workspace
 from monitor.errors import StoreError
 from monitor.located import duration
@@ -34,8 +36,8 @@ SETTLE = timedelta(seconds=15)
 QUIET = timedelta(seconds=3)
 """After the last story, when everything is there: so long may something come that should not."""
 
-MOST_HURRIED = timedelta(seconds=12)
-"""However short the demo: in less time its stories do not appear."""
+MOST_HURRIED = 1.5
+"""How many seconds of the demo may pass in one: a Slack channel takes one message a second."""
 
 
 class _Length(click.ParamType):
@@ -168,9 +170,16 @@ class Stage:
             self._tell(self._judged())
 
     def _judged(self) -> Judgement:
+        """What arrived, held against all that may come and, where the demo was cut short, against what must have."""
         arrived = [from_slack(posted) for posted in self._slack.messages]
         arrived += [from_mail(caught) for caught in self._mail.caught]
-        return judge(expectations(), arrived)
+        must = [
+            s for s in sample_stories() if s.last_change <= self._newsroom.elapsed - SETTLE.total_seconds()
+        ]
+        judgement = judge(expectations(), arrived)
+        if self._newsroom.over:
+            return judgement
+        return replace(judgement, missing=judge(expectations(must), arrived).missing)
 
     def _tell(self, judgement: Judgement) -> None:
         self.judgement = judgement
@@ -191,5 +200,4 @@ class Stage:
 
 def _speed(length: timedelta, lasts: timedelta) -> float:
     """How fast stories must appear so that the last alert arrives in time."""
-    room = lasts - SETTLE
-    return max(1.0, length / max(room, MOST_HURRIED))
+    return min(max(1.0, length / max(lasts - SETTLE, SETTLE)), MOST_HURRIED)

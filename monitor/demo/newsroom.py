@@ -52,7 +52,7 @@ class Newsroom:
     @property
     def over(self) -> bool:
         """Whether the last story is out."""
-        return self._elapsed() >= max(story.last_change for story in sample_stories())
+        return self.elapsed >= max(story.last_change for story in sample_stories())
 
     def open(self) -> None:
         """Begin: the first stories are there at once. The server runs already."""
@@ -61,7 +61,8 @@ class Newsroom:
         for outlet in OUTLETS:
             self._serve(outlet)
 
-    def _elapsed(self) -> float:
+    @property
+    def elapsed(self) -> float:
         """Seconds of the demo that have passed."""
         return (self.tick() - self._began) * self.speed
 
@@ -90,7 +91,7 @@ class Newsroom:
             )
 
     def _document(self, outlet: Outlet) -> bytes:
-        elapsed = self._elapsed()
+        elapsed = self.elapsed
         stories = [s for s in sample_stories() if s.outlet == outlet.key and s.after <= elapsed]
         items = [self._item(story, elapsed) for story in reversed(stories)]
         changes = [s.last_change for s in stories if s.last_change <= elapsed] + [s.after for s in stories]

@@ -101,8 +101,8 @@ def test_evidence_is_in_reading_order_and_spans_the_whole_phrase():
     rules = matcher("rules:\n  A:\n    - earth*\n    - rare earth\n")
     (match,) = rules.match(bare_story(text="Earths.", title="A Ra\u00adre  “earth”", summary="the earth"))
     assert [(e.field, e.start, e.end, e.text, e.line) for e in match.evidence] == [
-        ("title", 2, 14, "Ra\u00adre  “earth", 4),
-        ("title", 9, 14, "earth", 3),
+        ("title", 2, 15, "Ra\u00adre  “earth", 4),
+        ("title", 10, 15, "earth", 3),
         ("summary", 4, 9, "earth", 3),
         ("text", 0, 6, "Earths", 3),
     ]
