@@ -25,7 +25,7 @@ from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll, Polling
 from monitor.flows.sweep import Sweep
-from monitor.located import Problem
+from monitor.located import Place, Problem, errors
 from monitor.matching import desk as desks
 from monitor.ports import Channel
 from monitor.settings import Settings
@@ -397,13 +397,13 @@ def usable(settings: Settings) -> Written:
         RuleError: No rule can be used.
     """
     written = read_written(settings)
+    wrong, here = errors(written.problems), Place(str(settings.file))
     if not written.feeds:
-        raise SettingsError(written.problems or (f"{settings.file}: there are no feeds to follow",))
+        raise SettingsError((*wrong, Problem(here, "there are no feeds to follow", "list some where feeds: says")))
     if not written.desk.rules:
-        raise RuleError(written.problems or (f"{settings.file}: there are no rules",))
-    for problem in written.problems:
-        if problem.severity == "error":
-            log.error("file_refused", place=str(problem.place), reason=problem.message, hint=problem.hint)
+        raise RuleError((*wrong, Problem(here, "there are no rules", "write some where rules: says")))
+    for problem in wrong:
+        log.error("file_refused", place=str(problem.place), reason=problem.message, hint=problem.hint)
     return written
 
 

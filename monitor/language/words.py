@@ -8,15 +8,18 @@ from collections.abc import Iterator
 
 from monitor.language.fold import MARKS
 
-_RUNNING = (
+RUNNING = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
 _LETTER = rf"[\w{MARKS}]"
-_OTHER_LETTER = rf"(?![{_RUNNING}]){_LETTER}"
+_OTHER_LETTER = rf"(?![{RUNNING}]){_LETTER}"
 _WORD = re.compile(r"\w+(?:'\w+)*")
-_ANY_WORD = re.compile(rf"[{_RUNNING}][{MARKS}]*|(?:{_OTHER_LETTER})+(?:'(?:{_OTHER_LETTER})+)*")
-_NEEDS_CARE = re.compile(f"[{_RUNNING}{MARKS}]")
+_ANY_WORD = re.compile(rf"[{RUNNING}][{MARKS}]*|(?:{_OTHER_LETTER})+(?:'(?:{_OTHER_LETTER})+)*")
+# Where marks and running scripts live: far fewer ranges than they are, so the common text is passed quickly.
+NEEDS_CARE = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u1fff\u20d0-\u20ff\u2c00-\U0001efff\U00020000-\U0003ffff]"
+)
 
 
 def words(folded: str) -> list[str]:
@@ -35,4 +38,4 @@ def places(folded: str) -> Iterator[tuple[int, int]]:
 
 
 def _words_of(folded: str) -> re.Pattern[str]:
-    return _ANY_WORD if not folded.isascii() and _NEEDS_CARE.search(folded) else _WORD
+    return _ANY_WORD if not folded.isascii() and NEEDS_CARE.search(folded) else _WORD

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 from monitor.language.fold import Folded, fold
 from monitor.language.words import places, words
@@ -73,10 +74,8 @@ class Page:
         spaces: list[int] = []
         ends = [stretch.first_word for stretch in self._stretches[1:]] + [len(self._words)]
         for stretch, end in zip(self._stretches, ends, strict=True):
-            space = stretch.first_space
-            for word in self._words[stretch.first_word : end]:
-                spaces.append(space)
-                space += len(word) + 1
+            steps = (len(word) + 1 for word in self._words[stretch.first_word : end - 1])
+            spaces.extend(accumulate(steps, initial=stretch.first_space))
         return spaces
 
     def has(self, number: int, first: int) -> bool:

@@ -78,13 +78,20 @@ class Newsroom:
         return web.Response(text=body, content_type="application/rss+xml")
 
     def _write_workspace(self) -> None:
-        receivers = {f"desk{d}": {"slack": [f"C0DESK{d}"], "email": [f"desk{d}@news.example"]} for d in range(DESKS)}
+        receivers = {
+            f"desk{d}": {"slack": [f"C0DESK{d}"], "email": [f"desk{d}@news.example"]} for d in range(DESKS)
+        }
         settings = {
             "rules": "rules.yaml",
             "network": {"allow": ["127.0.0.0/8"]},
             "polling": {"interval": "1s", "min_interval": "1s", "max_interval": "2s"},
             "slack": {"token": self.slack.token, "api_url": self.slack.api_url},
-            "email": {"host": "127.0.0.1", "port": self.mail.port, "tls": "none", "from": "alerts@news.example"},
+            "email": {
+                "host": "127.0.0.1",
+                "port": self.mail.port,
+                "tls": "none",
+                "from": "alerts@news.example",
+            },
             "receivers": {**receivers, "nobody": {"print": True}},
             "alerts": {"collect": "0s"},
         }

@@ -25,7 +25,9 @@ async def test_twenty_kills_lose_nothing_and_tell_nothing_twice_on_slack(tmp_pat
         assert twice == {}
         mails = [message["Message-ID"] for message in newsroom.mail.messages]
         assert len(set(mails)) == len(ALL)  # a mail that came twice came under the same identity
-        assert len(mails) - len(set(mails)) <= kills * 8  # only what was in flight: one for each mailbox and kill
+        assert (
+            len(mails) - len(set(mails)) <= kills * 8
+        )  # only what was in flight: one for each mailbox and kill
 
 
 async def test_a_stop_in_the_middle_is_quick_and_loses_and_repeats_nothing(tmp_path):

@@ -76,7 +76,9 @@ def test_a_slack_message_is_known_by_its_links_and_its_metadata():
         "channel": "C0NEWSDESK",
         "ts": "1.0",
         "text": "Kazakhmys",
-        "blocks": [{"type": "section", "text": {"text": f"<https://steppe-courier.example/{SEED}|Kazakhmys>"}}],
+        "blocks": [
+            {"type": "section", "text": {"text": f"<https://steppe-courier.example/{SEED}|Kazakhmys>"}}
+        ],
         "metadata": {"event_type": "news_alert", "event_payload": {"delivery": "abc"}},
     }
     assert from_slack(posted) == Arrived(target=SLACK, delivery="abc", stories=frozenset({SEED}))

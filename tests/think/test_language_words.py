@@ -1,9 +1,13 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.language.fold import fold
-from monitor.language.words import places, words
+from monitor.language.fold import MARKS, fold
+from monitor.language.words import NEEDS_CARE, RUNNING, places, words
+
+_CARE = re.compile(f"[{RUNNING}{MARKS}]")
 
 
 @pytest.mark.parametrize(
@@ -33,3 +37,8 @@ def test_words(text, expected):
 def test_every_word_stands_where_it_is_said_to_stand(text):
     folded = fold(text).text
     assert [folded[start:end] for start, end in places(folded)] == words(folded)
+
+
+def test_the_quick_look_misses_no_character_that_needs_care():
+    careful = [chr(code) for code in range(0x110000) if _CARE.match(chr(code))]
+    assert all(NEEDS_CARE.match(character) for character in careful)
