@@ -202,11 +202,10 @@ def _counted(number: int, one: str, many: str) -> str:
 
 def _why_not(decision: Decision) -> str:
     """What kept a story from being told: what its sample says where it is one of ours, else the decision's words."""
-    why = _WHY.get(decision.verdict, decision.reason)
     sample = story_at(decision.story.link or "")
-    if sample is None or not sample.remark or sample.remark == why:
-        return why
-    return sample.remark if decision.verdict is Verdict.NO_RULE else f"{why} ({sample.remark})"
+    if decision.verdict is Verdict.NO_RULE and sample is not None and sample.remark:
+        return sample.remark
+    return _WHY.get(decision.verdict, decision.reason)
 
 
 def _letter(decision: Decision, delivery: DeliveryId, route: Route, alert: AlertId, timezone: str) -> Letter:

@@ -39,7 +39,7 @@ class SampleStory:
         copy_of: The story at another outlet that it repeats.
         rules: The names of the rules that hold for it, an update aside.
         silent: Why nobody is told although rules hold.
-        remark: Why it stays silent, for a person to read.
+        remark: Why no rule holds for it, for a person to read.
     """
 
     key: str

@@ -98,12 +98,13 @@ def _text(holder: dict[str, Any], field: str, version: str, *, limit: int, lines
 
 
 def _cleaned(value: object, kind: object, version: str, *, limit: int, lines: bool = True) -> str:
-    """A text by its declared type. RSS declares none, so there it is guessed; Atom's claim is believed nearly always."""
+    """A text by its declared type. Atom's claim is believed nearly always; RSS declares none (the type is the parser's
+    own idea), so there it is guessed."""
+    if not version.startswith("atom"):
+        return cleaning.clean(value, limit=limit, markup=None, lines=lines)
     if isinstance(kind, str) and "html" in kind:
         return cleaning.clean(value, limit=limit, markup=True, lines=lines)
-    if version.startswith("atom"):
-        return cleaning.clean_claimed_plain(value, limit=limit, lines=lines)
-    return cleaning.clean(value, limit=limit, markup=None, lines=lines)
+    return cleaning.clean_claimed_plain(value, limit=limit, lines=lines)
 
 
 def _summary(item: dict[str, Any], version: str) -> str:

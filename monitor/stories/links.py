@@ -5,6 +5,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 MAX_CHARACTERS = 2_000
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]+")
+_NO_HOST = re.compile(r"(?i)(?:https?:)?//+(?:[?#]|$)|https?:(?!//)")
+"""What would else become a link to the page it stands on."""
+
 _PATH_SAFE = "/:@!$&'()*+,;=~-._%"
 _QUERY_SAFE = "/?:@!$&'()*+,;=~-._%"
 
@@ -18,7 +21,7 @@ def safe_link(value: object, base: str = "") -> str | None:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_CHARACTERS:
         return None
     text = "".join(character for character in value.strip() if character not in "\t\r\n")
-    if "\\" in text:
+    if "\\" in text or _NO_HOST.match(text):
         return None
     try:
         parts = urlsplit(urljoin(base, text))

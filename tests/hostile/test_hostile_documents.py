@@ -73,15 +73,22 @@ async def test_text_that_would_turn_or_hide_a_headline_is_clean(reader):
         "data:text/html,x",
         "file:///etc/passwd",
         "intent:#x",
-        "//",
-        "http://",
-        "https:///x",
     ],
 )
 async def test_links_that_are_no_addresses_are_left_out(reader, link):
     document = await reader.read(item(f"<link>{link}</link>"), None, "http://a.example/")
     assert isinstance(document, Document)
     assert document.entries[0].link is None
+
+
+@pytest.mark.parametrize(
+    ("link", "read"),
+    [("//", "http://a.example/"), ("http://", "http://a.example/"), ("https:///x", "https://x")],
+)
+async def test_a_link_that_names_no_host_is_read_as_browsers_read_it(reader, link, read):
+    document = await reader.read(item(f"<link>{link}</link>"), None, "http://a.example/")
+    assert isinstance(document, Document)
+    assert document.entries[0].link == read
 
 
 @pytest.mark.parametrize(

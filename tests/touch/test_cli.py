@@ -178,7 +178,7 @@ async def test_preview_shows_what_a_receiver_would_get_and_sends_nothing(worked,
 
 
 async def test_preview_copies_a_template_once(worked, say):
-    code, out, _ = await in_a_thread(say, "preview", "--copy", "slack/alert.j2")
+    code, _out, _ = await in_a_thread(say, "preview", "--copy", "slack/alert.j2")
     assert code == 0
     assert (worked.folder / "templates/slack/alert.j2").exists()
     code, _, err = await in_a_thread(say, "preview", "--copy", "slack/alert.j2")

@@ -85,6 +85,7 @@ async def test_a_healthy_document_is_read_while_slow_ones_last(reader):
 
 async def test_slow_documents_do_not_queue_without_end(reader, monkeypatch):
     monkeypatch.setattr(lanes, "MOST_WAITING_SLOW", 1)
+    await both_lanes(reader)
     slow = [asyncio.create_task(reader.read(LASTING, None, None, slow=True)) for _ in range(3)]
     done, waiting = await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
     assert [task.result().reason for task in done] == ["too_slow"]
