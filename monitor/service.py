@@ -399,7 +399,9 @@ def usable(settings: Settings) -> Written:
     written = read_written(settings)
     wrong, here = errors(written.problems), Place(str(settings.file))
     if not written.feeds:
-        raise SettingsError((*wrong, Problem(here, "there are no feeds to follow", "list some where feeds: says")))
+        raise SettingsError(
+            (*wrong, Problem(here, "there are no feeds to follow", "list some where feeds: says"))
+        )
     if not written.desk.rules:
         raise RuleError((*wrong, Problem(here, "there are no rules", "write some where rules: says")))
     for problem in wrong:

@@ -195,7 +195,7 @@ class Stage:
             return  # it is closing
         for feed, state in states.items():
             if state.failures:
-                self.show.feed_trouble(names.get(feed, feed), f"{state.outcome} {state.detail}".strip())
+                self.show.feed_trouble(names.get(feed, feed), state.detail or state.outcome)
 
 
 def _speed(length: timedelta, lasts: timedelta) -> float:

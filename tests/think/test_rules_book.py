@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - messages stand here whole, as editors read them
+
 import pytest
 
 from monitor.located import Place

@@ -38,7 +38,12 @@ def test_a_list_of_addresses_is_a_feed_list(tmp_path):
 def test_defaults_hold_unless_a_feed_says_otherwise(tmp_path):
     one, two = listed(tmp_path, "feeds.yaml", YAML).feeds
     assert (one.language, one.interval, one.priority) == ("ru", timedelta(minutes=10), FeedPriority.NORMAL)
-    assert (two.language, two.name, two.priority, two.receivers) == ("kk", "Two", FeedPriority.HIGH, ("metals-desk",))
+    assert (two.language, two.name, two.priority, two.receivers) == (
+        "kk",
+        "Two",
+        FeedPriority.HIGH,
+        ("metals-desk",),
+    )
 
 
 def test_opml_keeps_its_folders_and_its_bad_lines_are_named(tmp_path):
@@ -48,7 +53,9 @@ def test_opml_keeps_its_folders_and_its_bad_lines_are_named(tmp_path):
 
 
 def test_one_bad_line_stops_no_other(tmp_path):
-    found = listed(tmp_path, "feeds.yaml", "- https://one.example/rss\n- {url: nonsense}\n- {urll: https://x.example}\n")
+    found = listed(
+        tmp_path, "feeds.yaml", "- https://one.example/rss\n- {url: nonsense}\n- {urll: https://x.example}\n"
+    )
     assert [feed.url for feed in found.feeds] == ["https://one.example/rss"]
     assert len(found.problems) >= 2
 

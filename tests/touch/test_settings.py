@@ -55,7 +55,9 @@ def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path):
 
 
 def test_a_secret_file_that_is_missing_is_named(tmp_path):
-    assert problems(tmp_path, WORKING)[0].startswith("monitor.yaml:1:21: cannot read slack.token_file 'token': no such file")
+    assert problems(tmp_path, WORKING)[0].startswith(
+        "monitor.yaml:1:21: cannot read slack.token_file 'token': no such file"
+    )
 
 
 def test_the_environment_overlays_the_file(tmp_path):
@@ -70,14 +72,22 @@ def test_the_environment_overlays_the_file(tmp_path):
     assert settings.slack.token == Secret("xoxb-1")
     assert settings.polling.interval == timedelta(seconds=30)
     assert len(settings.network.allow) == 1
-    assert [str(w) for w in warnings] == ["MONITOR_PORT:1:1: warning: no setting has this name, so it is not used"]
+    assert [str(w) for w in warnings] == [
+        "MONITOR_PORT:1:1: warning: no setting has this name, so it is not used"
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("polling: {intervall: 5m}", "monitor.yaml:1:11: there is no key 'intervall' - did you mean 'interval'?"),
-        ("polling: {interval: 5}", "monitor.yaml:1:21: cannot read '5' as a length of time - write it like 45s"),
+        (
+            "polling: {intervall: 5m}",
+            "monitor.yaml:1:11: there is no key 'intervall' - did you mean 'interval'?",
+        ),
+        (
+            "polling: {interval: 5}",
+            "monitor.yaml:1:21: cannot read '5' as a length of time - write it like 45s",
+        ),
         ("polling: {interval: 0s}", "monitor.yaml:1:21: this must be at least 1s"),
         ("polling: {min_interval: 2h}", "monitor.yaml:1:25: min_interval is longer than max_interval"),
         ("timezone: Asia/Almata", "monitor.yaml:1:11: there is no time zone 'Asia/Almata'"),
@@ -89,7 +99,10 @@ def test_the_environment_overlays_the_file(tmp_path):
         ("receivers: {a: {slack: C0123}}", "receiver 'a' is on Slack, but there is no token"),
         ("receivers: {a: {email: nobody}}", "'nobody' is no mail address"),
         ("receivers: {a: {email: a@b.example}}", "receiver 'a' gets mail, but there is no relay"),
-        ("receivers: {desk: {print: true}}\ndefault_receivers: [dask]", "there is no receiver 'dask' - did you mean 'desk'?"),
+        (
+            "receivers: {desk: {print: true}}\ndefault_receivers: [dask]",
+            "there is no receiver 'dask' - did you mean 'desk'?",
+        ),
         ("email: {host: mail.example, tls: none}", "mail would leave unencrypted"),
         ('email: {from: "x\\nBcc: y@z.example <a@b.example>"}', "cannot read"),
         ("just text", "settings are keys and values"),

@@ -13,11 +13,22 @@ pytestmark = pytest.mark.wheel
 
 
 def run(*command, cwd, **environment):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MONITOR_", "PYTHON", "PIP_REQUIRE", "COVERAGE"))}
+    clean = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("MONITOR_", "PYTHON", "PIP_REQUIRE", "COVERAGE"))
+    }
     done = subprocess.run(
-        [str(c) for c in command], cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=900
+        [str(c) for c in command],
+        cwd=cwd,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
-    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, (
+        f"{command}: exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    )
     return done.stdout
 
 
