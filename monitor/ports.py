@@ -40,6 +40,14 @@ class Channel(Protocol):
         ...
 
 
+class Operators(Protocol):
+    """Those who run the newsroom's monitor."""
+
+    async def tell(self, key: str, title: str, text: str) -> None:
+        """Tell them of trouble, once a day for each key; never raises for a store that refuses."""
+        ...
+
+
 class Publisher(Protocol):
     """Puts work on the stream. Never waits: what does not fit is left to the sweep."""
 

@@ -15,7 +15,7 @@ from monitor.alerts.decide import Decision, Policy
 from monitor.alerts.routes import NOWHERE, Route, Routes
 from monitor.backoff import doubling
 from monitor.deliver import channels, trial
-from monitor.deliver.render import Press, Templates
+from monitor.deliver.render import Press
 from monitor.errors import RuleError, SettingsError, StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
@@ -25,6 +25,7 @@ from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll, Polling
 from monitor.flows.sweep import Sweep
+from monitor.flows.trouble import Trouble
 from monitor.located import Place, Problem, errors
 from monitor.matching import desk as desks
 from monitor.ports import Channel
@@ -32,7 +33,7 @@ from monitor.settings import Settings
 from monitor.store import sqlite
 from monitor.store.decisions import DeadLetterRow
 from monitor.store.store import Store, open_sqlite
-from monitor.stories.ids import ReceiverName, SessionId, StoryId, new_session
+from monitor.stories.ids import ReceiverName, SessionId, StoryId, digest, new_session
 from monitor.streams.app import build
 from monitor.streams.handling import DeadLetter
 from monitor.streams.stream import Stream
@@ -127,6 +128,7 @@ class Service:
     dispatch: Dispatch
     sweep: Sweep
     polling: Polling
+    trouble: Trouble
     decided: asyncio.Event
 
     async def unfinished(self) -> str | None:
@@ -164,7 +166,8 @@ async def opened(
         await store.begin_session(session, clock.now(), alone=True)
         stack.push_async_callback(_ended, store, session, clock)
         await store.withdraw_offers()
-        ways = channels.build(settings.slack, settings.email, press=Press(await _templates(settings)))
+        tried = await trial.load(settings.templates)
+        ways = channels.build(settings.slack, settings.email, press=Press(tried.templates))
         for way in ways.values():
             stack.push_async_callback(way.close)
         fetcher = HttpFetcher(
@@ -175,15 +178,11 @@ async def opened(
         service = _joined(settings, written, store, fetcher, ways, session, clock, collect, observe)
         stack.push_async_callback(_stopped, service)
         await service.stream.start()
+        refused = errors((*written.problems, *tried.problems))
+        if refused:
+            text = "\n".join(map(str, refused))
+            await service.trouble.tell(f"files:{digest(text)}", "Files were refused", text)
         yield service
-
-
-async def _templates(settings: Settings) -> Templates:
-    """The templates in force; what is wrong with the others is in the log."""
-    tried = await trial.load(settings.templates)
-    for problem in tried.problems:
-        log.error("template_refused", place=str(problem.place), reason=problem.message, hint=problem.hint)
-    return tried.templates
 
 
 async def _ended(store: Store, session: SessionId, clock: SystemClock) -> None:
@@ -215,23 +214,28 @@ def _joined(
         if observe is not None:
             observe(decision)
 
-    dispatch = Dispatch(store=store, channels=ways, session=session, clock=clock)
-
     async def on_story(story: StoryId, revision: int) -> None:
         await intake(story, revision)
 
-    stream = build(
-        settings.broker,
-        on_story=on_story,
-        on_nudge=dispatch.wake,
-        on_dead=partial(_bury, store, clock, decided),
-    )
+    async def on_dead(letter: DeadLetter) -> None:
+        await _bury(store, clock, letter)
+        decided.set()
+        await trouble.tell(f"dead:{letter.reason}", "A message could not be worked on", letter.reason)
+
+    def on_nudge(target: str) -> None:
+        dispatch.wake(target)
+
+    stream = build(settings.broker, on_story=on_story, on_nudge=on_nudge, on_dead=on_dead)
+    routes = routes_of(settings)
+    operators = routes.of([], also=[ReceiverName(settings.ops_receiver)] if settings.ops_receiver else [])
+    trouble = Trouble(store=store, publisher=stream, clock=clock, routes=operators)
+    dispatch = Dispatch(store=store, channels=ways, session=session, clock=clock, operators=trouble)
     intake = Intake(
         store=store,
         publisher=stream,
         in_force=InForce(
             judge=written.desk.matcher,
-            routes=routes_of(settings),
+            routes=routes,
             feeds={feed.id: feed for feed in written.feeds},
             policy=policy_of(settings, collect=collect),
         ),
@@ -254,6 +258,7 @@ def _joined(
         written.feeds,
         interval=settings.polling.interval,
         requests_per_minute=settings.polling.requests_per_minute,
+        operators=trouble,
     )
     return Service(
         feeds=written.feeds,
@@ -264,6 +269,7 @@ def _joined(
         dispatch=dispatch,
         sweep=sweep,
         polling=polling,
+        trouble=trouble,
         decided=decided,
     )
 
@@ -273,7 +279,7 @@ def _pace(settings: Settings, feed: Feed) -> Pace:
     return pace_of(feed, interval=polling.interval, least=polling.min_interval, most=polling.max_interval)
 
 
-async def _bury(store: Store, clock: SystemClock, decided: asyncio.Event, letter: DeadLetter) -> None:
+async def _bury(store: Store, clock: SystemClock, letter: DeadLetter) -> None:
     await store.bury(
         DeadLetterRow(
             topic=letter.topic,
@@ -287,7 +293,6 @@ async def _bury(store: Store, clock: SystemClock, decided: asyncio.Event, letter
             created_at=clock.now(),
         )
     )
-    decided.set()
 
 
 # ---- running -------------------------------------------------------------------------------------------------
@@ -390,7 +395,7 @@ async def _everything_once(service: Service) -> None:
 
 
 def usable(settings: Settings) -> Written:
-    """What the files say, with every problem in the log.
+    """What the files say.
 
     Raises:
         SettingsError: No feed can be used.
@@ -404,8 +409,6 @@ def usable(settings: Settings) -> Written:
         )
     if not written.desk.rules:
         raise RuleError((*wrong, Problem(here, "there are no rules", "write some where rules: says")))
-    for problem in wrong:
-        log.error("file_refused", place=str(problem.place), reason=problem.message, hint=problem.hint)
     return written
 
 

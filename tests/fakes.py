@@ -47,6 +47,16 @@ class Log:
 
 
 @dataclass
+class Operators:
+    """Keeps what they were told."""
+
+    told: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def tell(self, key: str, title: str, text: str) -> None:
+        self.told.append((key, title, text))
+
+
+@dataclass
 class Answers:
     """A fetcher that gives prepared outcomes, the last one for ever."""
 

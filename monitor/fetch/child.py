@@ -109,6 +109,7 @@ def _die_with(parent: int) -> None:
 
 def _warm_up() -> None:
     """Load everything that a document may need: nothing can be opened later."""
+    "пример".encode("idna")
     for codec in known_codecs():
         b"<a/>".decode(codec, "replace")
         codecs.lookup(codec)
@@ -130,6 +131,7 @@ def _shut_in(memory: int, nice: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(nice)
+    sys.meta_path.clear()  # what is not loaded by now is not there, and not an open folder that fails
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

@@ -3,7 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from monitor.fetch.markup import has_certain_markup, looks_like_markup, text_of, unescape, unescape_signs
+from monitor.fetch.markup import (
+    has_certain_markup,
+    looks_like_markup,
+    text_of,
+    unescape,
+    unescape_signs,
+    unescape_whole,
+)
 from monitor.stories.links import safe_link
 from monitor.stories.text import plain
 
@@ -34,6 +41,8 @@ def clean(value: object, *, limit: int, markup: bool | None, lines: bool = True)
     text = value[:MAX_MARKUP]
     if markup or (markup is None and looks_like_markup(text)):
         text = text_of(text)
+    elif markup is None:
+        text = unescape_whole(text)
     return plain(text, limit=limit, newlines=lines)
 
 

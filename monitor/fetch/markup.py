@@ -2,7 +2,6 @@
 
 import html
 import re
-from html.entities import html5
 
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]*+)")
 _BLOCKS = frozenset(
@@ -125,7 +124,7 @@ _KNOWN = (
         ]
     )
 )
-_ANY_TAG = re.compile(r"""<(/?)([A-Za-z][A-Za-z0-9]*+)(?=[\s/>])[^<>]*+(/?)>""")
+_ANY_TAG = re.compile(r"""<(/?)([A-Za-z][A-Za-z0-9:-]*+)(?=[\s/>])[^<>]*+(/?)>""")
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});")
 _LONG_NUMBER = re.compile(r"&#(?:[xX][0-9a-fA-F]{9,}+|[0-9]{9,}+);?")
 _XML_OWN = frozenset(("&amp;", "&lt;", "&gt;", "&#38;", "&#60;", "&#62;", "&#x26;", "&#x3c;", "&#x3e;"))
@@ -133,10 +132,8 @@ _MOST_QUOTED = 4_000
 
 
 def looks_like_markup(text: str) -> bool:
-    """Whether text that may be either is HTML: it has a tag of HTML, or a reference that HTML knows."""
-    if any(found[2].lower() in _KNOWN for found in _ANY_TAG.finditer(text)):
-        return True
-    return any(found[0][1] == "#" or found[0][1:] in html5 for found in _REFERENCE.finditer(text))
+    """Whether text that may be either is HTML: it has a tag that HTML knows, or one that ends an element."""
+    return any(found[1] or found[2].lower() in _KNOWN for found in _ANY_TAG.finditer(text))
 
 
 def has_certain_markup(text: str) -> bool:
@@ -159,8 +156,13 @@ def has_certain_markup(text: str) -> bool:
     return False
 
 
+def unescape_whole(text: str) -> str:
+    """Resolve once the references that are written in full; `?a=1&copy=2` is none."""
+    return _REFERENCE.sub(lambda found: unescape(found[0]), text)
+
+
 def unescape(text: str) -> str:
-    """Resolve character references once. Numbers too long for any character become U+FFFD."""
+    """Resolve character references once, as browsers do. Numbers too long for any character become U+FFFD."""
     return html.unescape(_LONG_NUMBER.sub("\ufffd", text)) if "&" in text else text
 
 
@@ -170,9 +172,12 @@ def unescape_signs(text: str) -> str:
 
 
 def text_of(markup: str) -> str:
-    """The text a reader would see. White space collapses, blocks begin lines; one pass, whatever is unclosed."""
+    """The text a reader would see. White space collapses, blocks begin lines; one pass, whatever is unclosed.
+
+    Without any tag it is text that somebody only called HTML, and keeps its line breaks.
+    """
     if "<" not in markup:
-        return " ".join(unescape(markup).split())
+        return unescape(markup)
     pieces: list[str] = []
     unclosed: set[str] = set()
     position, end = 0, len(markup)

@@ -13,6 +13,9 @@ from monitor.fetch.decode import decode
 from monitor.fetch.prefilter import NotAFeed, Prepared, prepare
 from monitor.stories.story import Entry
 
+# It would look for a parser of long ago on every document, in every folder of the path, and find none.
+feedparser.api.PREFERRED_XML_PARSERS.clear()
+
 
 def parse(body: bytes, content_type: str | None, base: str | None) -> Document:
     """Read a feed of any format.

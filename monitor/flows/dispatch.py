@@ -13,7 +13,7 @@ from monitor.alerts.breaker import CLOSED, Breaker, is_open, paused, recovered
 from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
 from monitor.alerts.reactions import Pause, Reaction, react, unanswered
 from monitor.errors import StoreError
-from monitor.ports import Channel, Clock
+from monitor.ports import Channel, Clock, Operators
 from monitor.store.deliveries import Claimed, Outcome
 from monitor.stories.ids import DeliveryId, SessionId
 
@@ -92,9 +92,11 @@ class Dispatch:
         channels: Mapping[str, Channel],
         session: SessionId,
         clock: Clock,
+        operators: Operators,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
+        self._operators = operators
         self._providers = {name: _Provider(channel) for name, channel in channels.items()}
         self._session = session
         self._clock = clock
@@ -260,9 +262,8 @@ class Dispatch:
             next_at=outcome.next_at,
         )
         if reaction is not None and reaction.trouble:
-            log.error(
-                "delivery_trouble", channel=target.channel, target=target.address, trouble=reaction.trouble
-            )
+            key, where = f"delivery:{target.channel}:{target.address}", f"{target.address} ({target.channel})"
+            await self._operators.tell(key, f"Alerts do not reach {where}", reaction.trouble)
         return True
 
     async def _tried(

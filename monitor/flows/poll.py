@@ -11,9 +11,10 @@ from typing import Protocol
 
 import structlog
 
+from monitor.alerts.trouble import about_failing
 from monitor.errors import StoreError
 from monitor.feeds.feed import Feed
-from monitor.feeds.health import FeedState
+from monitor.feeds.health import FeedHealth, FeedState
 from monitor.feeds.outcome import (
     Ask,
     Fetched,
@@ -26,8 +27,8 @@ from monitor.feeds.outcome import (
     is_good,
     name_of,
 )
-from monitor.feeds.schedule import Pace, first_poll, next_poll
-from monitor.ports import Clock, Fetcher, Publisher
+from monitor.feeds.schedule import FAILING_AFTER, Pace, first_poll, next_poll
+from monitor.ports import Clock, Fetcher, Operators, Publisher
 from monitor.store.polls import SEEN_AGAIN_AFTER, Known, PollRecord, Sighting
 from monitor.stories.identity import fingerprint, keys
 from monitor.stories.ids import EntryKey, FeedId, StoryId, story_id
@@ -230,8 +231,10 @@ class Polling:
         interval: timedelta,
         requests_per_minute: int | None = None,
         at_once: int = AT_ONCE,
+        operators: Operators | None = None,
     ) -> None:
         self._poll = poll
+        self._operators = operators
         self._feeds = {feed.id: feed for feed in feeds}
         self._interval = interval
         self._spacing = 60 / requests_per_minute if requests_per_minute else 0.0
@@ -299,11 +302,22 @@ class Polling:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    async def _tell_of_failing(self, feed: Feed) -> None:
+        """Operators hear of a feed when it begins to fail, if that is worth their time."""
+        state = self._states[feed.id]
+        if self._operators is None or state.failures != FAILING_AFTER:
+            return
+        failing = sum(other.health is FeedHealth.FAILING for other in self._states.values())
+        words = about_failing(feed, state.detail or state.outcome, failing=failing, of=len(self._feeds))
+        if words is not None:
+            await self._operators.tell(*words)
+
     async def _one(self, feed: Feed, again: bool) -> None:
         """One poll; what surprises it is told, and never stops the others."""
         state = self._states.get(feed.id, FeedState())
         try:
             self._states[feed.id] = await self._poll(feed, state)
+            await self._tell_of_failing(feed)
         except StoreError as error:
             log.warning("poll_not_kept", feed=feed.name or feed.shown_url, reason=str(error))
             self._states[feed.id] = replace(state, next_at=self._poll.clock.now() + timedelta(seconds=15))

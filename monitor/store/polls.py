@@ -63,7 +63,7 @@ def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int
     Returns:
         The revisions that were new to the store.
     """
-    new = [story for story in poll.stories if _put_story(connection, story)]
+    new = [story for story in poll.stories if put_story(connection, story)]
     for sighting in poll.sightings:
         _put_sighting(connection, poll.feed.id, sighting, poll.state.polled_at)
     if poll.seen_again:
@@ -72,7 +72,8 @@ def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int
     return tuple((story.id, story.revision) for story in new)
 
 
-def _put_story(connection: Connection, story: Story) -> bool:
+def put_story(connection: Connection, story: Story) -> bool:
+    """Keep a revision; False when it is there already."""
     statement = insert(connection, tables.stories).values(**story_row(story), offered_at=story.seen_at)
     done = connection.execute(statement.on_conflict_do_nothing())
     return done.rowcount > 0

@@ -70,6 +70,16 @@ class Store:
         """Match, alert and deliveries in one transaction."""
         return await self._database.write(lambda c: decisions.record(c, decision))
 
+    async def record_notice(self, decision: Decision) -> tuple[str, ...]:
+        """A story of our own with its decision; one that is there already changes nothing. Gives the targets."""
+
+        def work(connection: Connection) -> tuple[str, ...]:
+            polls.put_story(connection, decision.story)
+            recorded = decisions.record(connection, decision)
+            return recorded.targets if isinstance(recorded, decisions.Recorded) else ()
+
+        return await self._database.write(work)
+
     async def stale(
         self, *, offered_before: datetime, now: datetime, limit: int
     ) -> tuple[tuple[StoryId, int], ...]:

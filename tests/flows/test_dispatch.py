@@ -12,7 +12,7 @@ from monitor.flows.dispatch import Dispatch
 from monitor.store import deliveries
 from monitor.stories.ids import SessionId
 from tests.build import HOUR, MINUTE, SECOND, a_route, a_story
-from tests.fakes import Clock, Sink
+from tests.fakes import Clock, Operators, Sink
 from tests.touch.test_store import claim, told
 
 ME = SessionId("me")
@@ -22,8 +22,15 @@ NO_CHANNEL = Reply(stage=Stage.ANSWERED, code="channel_not_found")
 NO_MAILBOX = Reply(stage=Stage.RECIPIENT, code="550", detail="5.1.1 no such user")
 
 
-def dispatch(store, clock, **channels):
-    return Dispatch(store=store, channels=channels, session=ME, clock=clock, draw=lambda: 0.5)
+def dispatch(store, clock, operators=None, **channels):
+    return Dispatch(
+        store=store,
+        channels=channels,
+        session=ME,
+        clock=clock,
+        operators=operators or Operators(),
+        draw=lambda: 0.5,
+    )
 
 
 async def sent(flow, clock=None, by=None):
@@ -161,9 +168,15 @@ async def test_a_refused_target_is_left_alone_while_others_go_on(store):
 
 
 async def test_a_permanent_answer_makes_a_delivery_dead_and_says_why(store):
-    clock, mail = Clock(), Sink(replies=[NO_MAILBOX])
+    clock, mail, operators = Clock(), Sink(replies=[NO_MAILBOX]), Operators()
     await told(store, routes=(a_route("desk@news.example", "email"),))
-    await sent(dispatch(store, clock, email=mail), clock, MINUTE)
+    await sent(dispatch(store, clock, operators, email=mail), clock, MINUTE)
+    ((key, title, text),) = operators.told
+    assert (key, title) == (
+        "delivery:email:desk@news.example",
+        "Alerts do not reach desk@news.example (email)",
+    )
+    assert "550" in text
     found = await row(store)
     assert found.state == "dead"
     assert "550" in found.reason

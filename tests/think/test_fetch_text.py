@@ -59,6 +59,21 @@ def test_text_that_claims_to_be_plain_is_believed_where_that_can_be(claim, text)
     assert cleaning.clean_claimed_plain(claim, limit=100) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("AT&amp;T\nand others", "AT&T\nand others"),
+        ("see ?a=1&copy=2", "see ?a=1&copy=2"),
+        ("a <o:p>b</o:p>", "a b"),
+        ("one<br>two", "one\ntwo"),
+        ("Vector<T> explained", "Vector<T> explained"),
+        ("1 < 2 > 0", "1 < 2 > 0"),
+    ],
+)
+def test_text_that_may_be_either_is_read_as_what_it_looks_like(text, read):
+    assert cleaning.clean(text, limit=100, markup=None) == read
+
+
 def test_plain_text_keeps_its_line_breaks_and_loses_control_characters():
     assert cleaning.clean("one\nt\u202ewo\x07", limit=100, markup=None) == "one\ntwo"
 

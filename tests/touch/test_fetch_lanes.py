@@ -11,6 +11,7 @@ import pytest
 from monitor.feeds.outcome import Document, Unreadable
 from monitor.fetch import lanes
 from monitor.fetch.lanes import Child, ChildGone, Reader
+from monitor.fetch.wire import Request
 from tests.touch.fetch_kit import feed
 
 LASTING = (
@@ -88,7 +89,7 @@ async def test_slow_documents_do_not_queue_without_end(reader, monkeypatch):
     await both_lanes(reader)
     slow = [asyncio.create_task(reader.read(LASTING, None, None, slow=True)) for _ in range(3)]
     done, waiting = await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
-    assert [task.result().reason for task in done] == ["too_slow"]
+    assert {task.result().detail for task in done} == {"too many slow documents are waiting"}
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -137,6 +138,15 @@ async def test_a_child_can_reach_neither_files_nor_network():
     for name in ("Max open files", "Max file size", "Max core file size"):
         line = next(line for line in limits.splitlines() if line.startswith(name))
         assert line.removeprefix(name).split()[:2] == ["0", "0"]
+
+
+async def test_a_child_looks_for_nothing_on_the_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    child = await Child.start(lanes.QUICK_MEMORY_BYTES, 0)
+    (tmp_path / "new.py").touch()  # a changed folder is listed again by the next import, and listing opens it
+    reply = await child.ask(Request(feed("news"), None, None, 5.0), 30)
+    await child.close()
+    assert reply.document is not None
 
 
 async def test_a_child_of_somebody_else_does_not_live():

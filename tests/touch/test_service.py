@@ -201,3 +201,23 @@ async def test_every_delivery_is_accounted_for(tmp_path):
             rows = await one.store.read(deliveries.listing)
         assert {row.state for row in rows} == {"sent"}
         assert len({row.id for row in rows}) == 10
+
+
+async def test_operators_hear_of_refused_files_and_of_failing_feeds_once(tmp_path):
+    receivers = {"metals-desk": {"slack": ["C0METALS"]}, "ops": {"email": ["ops@news.example"]}}
+    async with Workspace(
+        tmp_path,
+        rules="rules:\n  Copper: [copper]\n  Broken: {anny: [x]}\n",
+        settings={"receivers": receivers, "ops_receiver": "ops"},
+    ) as workspace:
+        workspace.feed("/gone.xml", "", status=404, listed={"name": "The Gone"})
+        async with running(workspace):
+            await workspace.mail.wait_for(2)
+        subjects = {str(mail["Subject"]) for mail in workspace.mail.messages}
+        assert any("Files were refused" in subject for subject in subjects)
+        assert any("1 of 1 feeds fail" in subject for subject in subjects)
+        assert any("rules.yaml:3:12" in caught.text() for caught in workspace.mail.caught)
+        async with running(workspace) as one:
+            await until(lambda: len(workspace.server.asked["/gone.xml"]) > 4)
+            await one.dispatch.idle()
+        assert len(workspace.mail.messages) == 2

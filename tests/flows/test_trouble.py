@@ -1,0 +1,66 @@
+"""Trouble reaches operators: through the outbox, once a day for each thing."""
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.alerts.trouble import about_failing
+from monitor.feeds.feed import FeedPriority
+from monitor.flows.trouble import Trouble
+from monitor.store import deliveries
+from tests.build import HOUR, a_feed, a_route
+from tests.fakes import Clock, Log
+
+OPS = (a_route("C0OPS", receiver="ops"),)
+
+
+def trouble(store, log, clock, routes=OPS):
+    return Trouble(store=store, publisher=log, clock=clock, routes=routes)
+
+
+async def test_a_notice_is_a_delivery_that_is_due_at_once(store):
+    log, clock = Log(), Clock()
+    await trouble(store, log, clock).tell("files", "Files were refused", "rules/a.yaml:1:1: wrong")
+    (row,) = await store.read(deliveries.listing)
+    assert (row.target, row.rule, row.title, row.next_at) == (
+        "C0OPS",
+        "Trouble",
+        "Files were refused",
+        clock.now(),
+    )
+    assert log.nudges == ["slack:C0OPS"]
+    claimed = await store.claim(channel="slack", target="C0OPS", session="me", now=clock.now())
+    assert claimed.letter.story.summary == "rules/a.yaml:1:1: wrong"
+
+
+async def test_the_same_trouble_is_told_once_a_day(store):
+    log, clock = Log(), Clock()
+    flow = trouble(store, log, clock)
+    for _ in range(5):
+        await flow.tell("files", "Files were refused", "again")
+        clock.forward(HOUR)
+    assert len(log.nudges) == 1
+    clock.forward(timedelta(days=1))
+    await flow.tell("files", "Files were refused", "still")
+    await flow.tell("feeds", "Feeds fail", "others")
+    assert len(log.nudges) == 3
+
+
+async def test_with_no_ops_receiver_the_log_is_all_there_is(store):
+    await trouble(store, Log(), Clock(), ()).tell("files", "Files were refused", "x")
+    assert (await store.counts()).stories == 0
+
+
+@pytest.mark.parametrize(
+    ("feed", "failing", "of", "key"),
+    [
+        (a_feed(priority=FeedPriority.HIGH), 1, 1000, f"feed:{a_feed().id}"),
+        (a_feed(), 1, 1000, None),
+        (a_feed(), 99, 1000, None),
+        (a_feed(), 100, 1000, "feeds"),
+        (a_feed(), 1, 5, "feeds"),
+    ],
+)
+def test_one_feed_among_many_is_left_to_status(feed, failing, of, key):
+    words = about_failing(feed, "http_404", failing=failing, of=of)
+    assert (words[0] if words else None) == key
