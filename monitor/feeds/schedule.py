@@ -30,11 +30,12 @@ class Pace:
 
 
 def pace_of(feed: Feed, *, interval: timedelta, least: timedelta, most: timedelta) -> Pace:
-    """The pace of one feed. What the feed itself says is obeyed; the newsroom's interval is bent by priority:
-    a high one asks three times as often, a low one half as often."""
-    if feed.interval is not None:
-        return Pace(usual=feed.interval, least=min(least, feed.interval), most=max(most, feed.interval))
-    usual = min(max(interval * _WEIGHT[feed.priority], least), most)
+    """The pace of one feed. What the feed itself says is obeyed; the newsroom's interval is bent by priority, within
+    its bounds: a high one asks three times as often, a low one half as often. An interval outside the bounds moves them.
+    """
+    chosen = feed.interval or interval
+    least, most = min(least, chosen), max(most, chosen)
+    usual = feed.interval or min(max(interval * _WEIGHT[feed.priority], least), most)
     return Pace(usual=usual, least=least, most=most)
 
 

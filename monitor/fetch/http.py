@@ -111,7 +111,7 @@ class Client:
         left = self._total_seconds
         loop = asyncio.get_running_loop()
         for _ in range(MOST_REDIRECTS + 1):
-            async with self._turns.turn(url.host or ""):
+            async with self._turns.turn(f"{url.host}:{url.port}"):
                 began = loop.time()
                 reached = await self._hop(url, ask.validators, authorization, left)
                 left -= loop.time() - began

@@ -13,6 +13,9 @@ from monitor.fetch.decode import decode
 from monitor.fetch.prefilter import NotAFeed, Prepared, prepare
 from monitor.stories.story import Entry
 
+_FULL_TEXTS = frozenset(("full-text", "fulltext"))
+"""What outlets that write for aggregators call the text of the article, in a namespace of the aggregator's."""
+
 # It would look for a parser of long ago on every document, in every folder of the path, and find none.
 feedparser.api.PREFERRED_XML_PARSERS.clear()
 
@@ -119,23 +122,24 @@ def _summary(item: dict[str, Any], version: str) -> str:
 
 
 def _content(item: dict[str, Any], version: str) -> str:
-    """The longest of the contents: some feeds carry the same text in several forms."""
+    """The longest of the contents: some feeds carry the same text in several forms, some under names of their own."""
+    parts = [(part.get("value"), part.get("type")) for part in _mappings(item.get("content"))]
+    parts += [(value, "text/html") for name, value in item.items() if name.rpartition("_")[2] in _FULL_TEXTS]
     texts = (
-        _cleaned(part.get("value"), part.get("type"), version, limit=cleaning.MAX_CONTENT)
-        for part in _mappings(item.get("content"))
-        if not str(part.get("type") or "").startswith(("image/", "audio/", "video/"))
+        _cleaned(value, kind, version, limit=cleaning.MAX_CONTENT)
+        for value, kind in parts
+        if not str(kind or "").startswith(("image/", "audio/", "video/"))
     )
-    return max(texts, key=len, default="")
+    return max(texts, key=len, default="") or _cleaned(
+        item.get("turbo_content"), "text/html", version, limit=cleaning.MAX_CONTENT
+    )
 
 
 def _authors(item: dict[str, Any]) -> Iterator[object]:
-    found = False
-    for author in _mappings(item.get("authors")):
-        if author.get("name"):
-            found = True
-            yield author["name"]
-    if not found:
-        yield item.get("author")
+    """Everybody who is named; a single one as the document says it, since the parser cuts names at what it takes for
+    an e-mail address."""
+    named = [author["name"] for author in _mappings(item.get("authors")) if author.get("name")]
+    return iter(named if len(named) > 1 else [item.get("author") or (named[0] if named else None)])
 
 
 def _language(item: dict[str, Any]) -> str | None:

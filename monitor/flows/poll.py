@@ -37,7 +37,8 @@ from monitor.stories.story import Entry, Story
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 200
+AT_ONCE = 2_000
+"""Polls begun and not ended; most of them wait for their turn, of which the fetcher gives 200 at once."""
 MOST_BEHIND = timedelta(minutes=1)
 
 

@@ -51,6 +51,11 @@ def test_a_feeds_own_interval_is_obeyed_and_priority_bends_the_newsrooms():
     assert usual(priority=FeedPriority.LOW) == 30 * MINUTE
 
 
+def test_an_interval_below_the_bounds_is_what_the_operator_wants():
+    pace = pace_of(a_feed(), interval=SECOND, least=MINUTE, most=HOUR)
+    assert (pace.usual, pace.least) == (SECOND, SECOND)
+
+
 def test_new_feeds_are_asked_soon_but_thousands_not_all_at_once():
     assert first_poll(10, usual=15 * MINUTE, now=NOON, draw=0.99) - NOON < SECOND
     assert first_poll(10_000, usual=15 * MINUTE, now=NOON, draw=0.99) - NOON > 40 * SECOND

@@ -106,6 +106,37 @@ async def test_atom(parsed):
     ]
 
 
+@pytest.mark.parametrize(
+    ("inside", "field", "value"),
+    [
+        (
+            "<y:full-text xmlns:y='http://news.yandex.ru'>&lt;p&gt;One&lt;/p&gt;Two</y:full-text>",
+            "content",
+            "One\nTwo",
+        ),
+        ("<author>n@writers.house (N. Writer)</author>", "authors", ["N. Writer"]),
+        ("<author>N. Writer</author>", "authors", ["N. Writer"]),
+        ("<dc:creator>A</dc:creator><dc:creator>B</dc:creator>", "authors", ["A", "B"]),
+        ("<pubDate>Mon, 01 Jan 0001 00:00:00 +0000</pubDate>", "published_at", None),
+        ("<guid>https://a.example/5</guid>", "link", "https://a.example/5"),
+        ("<guid isPermaLink='false'>5</guid>", "link", None),
+        ("<description>AT&amp;amp;T\nand more</description>", "summary", "AT&T\nand more"),
+        (
+            "<m:content xmlns:m='http://search.yahoo.com/mrss/' url='/a.jpg'/>",
+            "enclosures",
+            ["https://a.example/a.jpg"],
+        ),
+    ],
+)
+async def test_what_outlets_write_in_their_own_way(parsed, inside, field, value):
+    document = (
+        f'<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><link>https://a.example/</link>'
+        f"<item><title>x</title>{inside}</item></channel></rss>"
+    )
+    (entry,) = (await parsed(document))["entries"]
+    assert entry[field] == value
+
+
 async def test_rss_1(parsed):
     (entry,) = (await parsed(RDF))["entries"]
     assert entry["id"] == "https://c.example/1"
