@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run test check lint types contract rules-check chaos wheel bench lock clean
+.PHONY: help run test check lint types contract rules-check chaos wheel lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -56,9 +56,6 @@ wheel: $(VENV)/dev-ready
 
 rules-check: $(VENV)/dev-ready
 	@$(BIN)/monitor rules check rules/
-
-bench: $(VENV)/dev-ready  ## benchmarks: one table of ratios
-	@$(BIN)/python -m tests.benchmarks
 
 lock: $(VENV)/dev-ready  ## pin versions and hashes anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from monitor.alerts.routes import Route
@@ -142,13 +142,18 @@ def _too_late(story: Story, max_age: timedelta) -> tuple[Verdict, str] | None:
         if story.first_answer:
             return Verdict.BASELINE, "undated, and its feed was read for the first time"
         return None
-    age = story.reference_at - story.published_at
+    age = story.reference_at - _published(story.published_at)
     if age <= max_age:
         return None
     return (
         Verdict.TOO_OLD,
         f"published {_spoken(age)} before its feed was last read; the limit is {_spoken(max_age)}",
     )
+
+
+def _published(claimed: datetime) -> datetime:
+    """The latest that a claim can mean: midnight to the second is a date without a time, which means that whole day."""
+    return claimed + timedelta(days=1) if claimed.time() == time.min else claimed
 
 
 def _spoken(length: timedelta) -> str:

@@ -50,7 +50,9 @@ def set_up(form: Format | None = None, *, level: int = logging.INFO) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("monitor").setLevel(level)
     if level > logging.DEBUG:
-        for noisy in ("faust", "mode", "aiokafka", "asyncio", "mail"):
+        # Faust's services name their log after the file that derives from them, and tell of each start and stop.
+        services = ("monitor.streams.app", "monitor.streams.embedded", "monitor.streams.commits")
+        for noisy in ("faust", "mode", "aiokafka", "asyncio", "mail", *services):
             logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

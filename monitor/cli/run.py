@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+import signal
+from types import FrameType
 
 import click
 
@@ -22,9 +24,15 @@ def run(ctx: click.Context, once: bool, verbose: bool, form: Format | None) -> i
 
     Alerts of receivers that print go to standard output, log lines to standard error.
     """
+    signal.signal(signal.SIGTERM, _before_start)
     set_up(form, level=logging.DEBUG if verbose else logging.INFO)
     settings = settings_of(ctx)
     return wait_for(_run(settings, once))
+
+
+def _before_start(number: int, frame: FrameType | None) -> None:
+    """Asked to stop before anything began: there is nothing to bring to an end."""
+    raise SystemExit(FINE)
 
 
 async def _run(settings: Settings, once: bool) -> int:

@@ -23,6 +23,7 @@ from monitor.store.workers import Worker
 LATE = timedelta(minutes=15)
 """A delivery or a story that has waited longer needs a person."""
 
+MOST_SHOWN = 10
 SHOWN_FOR = timedelta(days=7)
 """How long a dead delivery asks for a person."""
 
@@ -157,12 +158,14 @@ def _show(found: Status, needs: list[str], settings: Settings) -> None:
     click.echo(f"deliveries  {states}")
     if found.backlog.oldest_at is not None:
         click.echo(f"            oldest undelivered: {when(found.backlog.oldest_at, settings)}")
-    for feed, state in found.feeds:
-        if state.health in (FeedHealth.FAILING, FeedHealth.FAILED):
-            click.echo(
-                f"{state.health.value:<11} {feed.name or feed.shown_url}: {state.outcome} {state.detail}".rstrip()
-            )
-    for row in found.dead[:5]:
+    unwell = [(feed, state) for feed, state in found.feeds if state.failures]
+    unwell.sort(key=lambda one: -one[1].failures)
+    for feed, state in unwell[:MOST_SHOWN]:
+        said = state.detail or state.outcome
+        click.echo(f"{state.health.value:<11} {feed.name or feed.shown_url}: {said}")
+    if len(unwell) > MOST_SHOWN:
+        click.echo(f"            and {len(unwell) - MOST_SHOWN} more: monitor feeds list")
+    for row in found.dead[:MOST_SHOWN]:
         click.echo(f"dead        {row.channel} {row.target}: {row.title} ({row.reason})")
     for need in needs:
         click.echo(f"needs you   {need}")

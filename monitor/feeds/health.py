@@ -23,7 +23,7 @@ class FeedState:
     Args:
         failures: Failed polls in a row.
         outcome, detail: The last poll's one word, and more words.
-        slow: Its answers need the slow lane of the reader.
+        slow: How often in a row its answers needed the slow lane of the reader.
     """
 
     next_at: datetime | None = None
@@ -32,7 +32,7 @@ class FeedState:
     failures: int = 0
     outcome: str = ""
     detail: str = ""
-    slow: bool = False
+    slow: int = 0
 
     @property
     def health(self) -> FeedHealth:

@@ -103,7 +103,7 @@ class Unanswered:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
     """An answer came and is no feed we can read: `reason` is one short word (`html`, `empty`, `not_a_feed`,
-    `broken`, `too_slow`, `too_much_memory`, `crashed`)."""
+    `broken`, `refused` (past a limit of shape), `too_slow`, `too_much_memory`, `crashed`, `not_read`)."""
 
     reason: str
     detail: str = ""

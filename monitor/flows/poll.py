@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 2_000
 """Polls begun and not ended; most of them wait for their turn, of which the fetcher gives 200 at once."""
+SLOW_TWICE = 2
+"""A feed whose answers needed the slow lane so often in a row is read there at once."""
+
 MOST_BEHIND = timedelta(minutes=1)
 
 
@@ -73,7 +76,9 @@ class Poll:
         """
         asked_at = self.clock.now()
         validators = await self.store.validators(feed.id)
-        outcome = await self.fetcher.fetch(Ask(url=feed.url, validators=validators, slow=state.slow))
+        outcome = await self.fetcher.fetch(
+            Ask(url=feed.url, validators=validators, slow=state.slow >= SLOW_TWICE)
+        )
         now = self.clock.now()
         known = Known(state=state, sightings={})
         if isinstance(outcome, Fetched):
@@ -147,12 +152,13 @@ def _detail(outcome: Outcome) -> str:
             return outcome.detail[:500]
 
 
-def _slow(outcome: Outcome, before: bool) -> bool:
+def _slow(outcome: Outcome, before: int) -> int:
+    """How often in a row reading took the slow lane, this time included."""
     match outcome:
         case Fetched(document=document):
-            return document.slow
+            return before + 1 if document.slow else 0
         case Unreadable(slow=slow):
-            return slow
+            return before + 1 if slow else 0
         case _:
             return before
 
@@ -209,7 +215,7 @@ def _news(
             authors=entry.authors,
             categories=entry.categories,
             language=feed.language or entry.language or language,
-            published_at=entry.published_at,
+            published_at=entry.published_at or entry.updated_at,
             seen_at=now,
             reference_at=state.good_at or now,
             first_answer=state.good_at is None,

@@ -76,7 +76,7 @@ feeds = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("outcome", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
-    Column("slow", Boolean, nullable=False, server_default=text("false")),
+    Column("slow", Integer, nullable=False, server_default="0"),
 )
 
 sightings = Table(

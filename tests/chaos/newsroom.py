@@ -110,6 +110,14 @@ class Newsroom:
                 stdout=file, stderr=file,
             )  # fmt: skip
 
+    async def started(self) -> None:
+        """Start the service and wait until it polls."""
+        before = self.log.count("service_started") if (self.folder / "service.log").exists() else 0
+        await self.start()
+        async with asyncio.timeout(60):
+            while self.log.count("service_started") == before:
+                await asyncio.sleep(0.05)
+
     async def kill(self) -> None:
         """End it as a power cut would."""
         if self.process is not None and self.process.returncode is None:

@@ -33,8 +33,8 @@ async def test_twenty_kills_lose_nothing_and_tell_nothing_twice_on_slack(tmp_pat
 async def test_a_stop_in_the_middle_is_quick_and_loses_and_repeats_nothing(tmp_path):
     async with Newsroom(tmp_path, lasts=10) as newsroom:
         for _ in range(3):
-            await newsroom.start()
-            await asyncio.sleep(random.uniform(2.0, 4.0))
+            await newsroom.started()
+            await asyncio.sleep(random.uniform(0.5, 3.0))
             assert await newsroom.terminate() == 0, newsroom.log[-3000:]
         await newsroom.start()
         await newsroom.everything_told(within=90)

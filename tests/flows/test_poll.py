@@ -1,6 +1,7 @@
 """Polls: what an answer leads to, and when feeds are asked."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -90,6 +91,20 @@ async def test_the_first_answer_is_told_apart_from_later_ones(store):
 async def test_a_bad_answer_before_the_first_good_one_uses_up_no_baseline(store):
     _, log, _ = await offered(store, Unanswered(reason="dns"), an_answer(an_entry("One")))
     assert (await store.undecided(*log.stories[0])).first_answer
+
+
+async def test_a_feed_that_was_slow_twice_is_read_in_the_slow_lane_until_it_is_quick_again(store):
+    def answer(slow):
+        got = an_answer(an_entry("One"))
+        return replace(got, document=replace(got.document, slow=slow))
+
+    _, _, answers = await offered(store, *map(answer, (True, True, True, False, False)))
+    assert [ask.slow for ask in answers.asked] == [False, False, True, True, False]
+
+
+async def test_an_entry_that_only_says_when_it_was_updated_is_as_old_as_that(store):
+    _, log, _ = await offered(store, an_answer(an_entry("One", published_at=None, updated_at=NOON)))
+    assert (await store.undecided(*log.stories[0])).published_at == NOON
 
 
 async def test_failures_in_a_row_are_counted_and_forgotten_after_a_good_answer(store):

@@ -53,6 +53,12 @@ def test_urgent_news_does_not_wait_for_copies():
             id="published during our own outage",
         ),
         pytest.param({"published_at": NOON + 5 * HOUR}, Verdict.TOLD, id="a date in the future"),
+        pytest.param(
+            {"published_at": NOON.replace(hour=0)}, Verdict.TOLD, id="a date of today without a time"
+        ),
+        pytest.param(
+            {"published_at": NOON.replace(hour=0) - 24 * HOUR}, Verdict.TOO_OLD, id="a date of yesterday"
+        ),
         pytest.param({"published_at": None}, Verdict.TOLD, id="undated, feed known"),
         pytest.param({"published_at": None, "first_answer": True}, Verdict.BASELINE, id="undated, feed new"),
         pytest.param({"first_answer": True}, Verdict.TOLD, id="fresh, feed new"),

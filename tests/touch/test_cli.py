@@ -84,7 +84,7 @@ async def test_status_needs_a_person_when_a_feed_fails_three_times(worked, say):
         await service.run_once(worked.loaded())
     code, out, _ = await in_a_thread(say, "status")
     assert code == 1
-    assert "failing     The Gone: http_404" in out
+    assert "failing     The Gone: the server answered 404" in out
     code, out, _ = await in_a_thread(say, "feeds", "list", "--state", "failing", "--json")
     assert [feed["name"] for feed in json.loads(out)] == ["The Gone"]
 

@@ -60,7 +60,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),
-        sa.Column("slow", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("slow", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feeds")),
     )
     op.create_table(
