@@ -36,9 +36,6 @@ SETTLE = timedelta(seconds=15)
 QUIET = timedelta(seconds=3)
 """After the last story, when everything is there: so long may something come that should not."""
 
-MOST_HURRIED = 1.5
-"""How many seconds of the demo may pass in one: a Slack channel takes one message a second."""
-
 
 class _Length(click.ParamType):
     name = "length"
@@ -109,8 +106,6 @@ class Stage:
         )
         self._mail = MailCatcher(heard=lambda caught: self.show.arrived(from_mail(caught).delivery))
         self._newsroom = Newsroom(self._feeds)
-        if lasts is not None:
-            self._newsroom.speed = _speed(self._newsroom.length, lasts)
         self._service: service.Service | None = None
 
     async def open(self) -> None:
@@ -196,8 +191,3 @@ class Stage:
         for feed, state in states.items():
             if state.failures:
                 self.show.feed_trouble(names.get(feed, feed), state.detail or state.outcome)
-
-
-def _speed(length: timedelta, lasts: timedelta) -> float:
-    """How fast stories must appear so that the last alert arrives in time."""
-    return min(max(1.0, length / max(lasts - SETTLE, SETTLE)), MOST_HURRIED)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from monitor.feeds.outcome import Document
@@ -39,12 +39,13 @@ def read(text: str, base: str) -> Document:
         raise NotAFeed("not_a_feed", "this is JSON, but not a JSON Feed")
     home = cleaning.link(feed.get("home_page_url"), base)
     base = base or cleaning.link(feed.get("feed_url"), "") or home or ""
-    read_items = [_entry(item, base) for item in _newest(items) if isinstance(item, dict)]
+    authors = tuple(_authors(feed))
+    read_items = [_entry(item, base, authors) for item in _newest(items) if isinstance(item, dict)]
     entries = tuple(item for item in read_items if item.title or item.summary or item.content or item.link)
     problems = [] if complete else ["the document is cut off"]
-    dropped = len(items) - len(entries)
-    if dropped:
-        problems.append(f"{dropped} items were left out")
+    empty = len(items) - len(entries)
+    if empty:
+        problems.append(f"{empty} items were left out")
     return Document(
         format="json" + (version[1].replace(".", "") if version else ""),
         title=cleaning.clean_claimed_plain(feed.get("title"), limit=cleaning.MAX_TITLE, lines=False),
@@ -52,7 +53,7 @@ def read(text: str, base: str) -> Document:
         link=home,
         entries=entries,
         complete=complete,
-        dropped=dropped,
+        dropped=empty + (0 if complete else 1),
         problems=tuple(problems),
     )
 
@@ -113,7 +114,7 @@ def _newest(items: list[Any]) -> list[Any]:
     return items[-MAX_ITEMS:] if oldest_first else items[:MAX_ITEMS]
 
 
-def _entry(item: dict[str, Any], base: str) -> Entry:
+def _entry(item: dict[str, Any], base: str, authors: Iterable[object]) -> Entry:
     html, text = item.get("content_html"), item.get("content_text")
     return Entry(
         guid=cleaning.guid(item.get("id")),
@@ -122,7 +123,7 @@ def _entry(item: dict[str, Any], base: str) -> Entry:
         summary=cleaning.clean_claimed_plain(item.get("summary"), limit=cleaning.MAX_SUMMARY),
         content=cleaning.clean(html, limit=cleaning.MAX_CONTENT, markup=True)
         or cleaning.clean(text, limit=cleaning.MAX_CONTENT, markup=False),
-        authors=cleaning.names(_authors(item)),
+        authors=cleaning.names(_authors(item)) or cleaning.names(authors),
         categories=cleaning.words(_list(item.get("tags"))),
         language=cleaning.language(item.get("language")),
         published_at=read_date(item.get("date_published")),

@@ -128,7 +128,8 @@ _ANY_TAG = re.compile(r"""<(/?)([A-Za-z][A-Za-z0-9:-]*+)(?=[\s/>])[^<>]*+(/?)>""
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});")
 _LONG_NUMBER = re.compile(r"&#(?:[xX][0-9a-fA-F]{9,}+|[0-9]{9,}+);?")
 _XML_OWN = frozenset(("&amp;", "&lt;", "&gt;", "&#38;", "&#60;", "&#62;", "&#x26;", "&#x3c;", "&#x3e;"))
-_MOST_QUOTED = 4_000
+_TAG_REST = re.compile(r"""(?:[^>=]++|=(?:\s*+(?:"[^"]{0,4000}+"|'[^']{0,4000}+'))?+)*+>""")
+"""A quotation mark opens a value only behind `=`, and only the same one closes it: `alt="The bank's head"`."""
 
 
 def looks_like_markup(text: str) -> bool:
@@ -229,16 +230,9 @@ def _after_tag(markup: str, start: int, unclosed: set[str]) -> tuple[int, str]:
 
 
 def _tag_end(markup: str, position: int) -> int:
-    """Behind the `>` that ends a tag; one inside quotation marks ends none. -1 where the tag never ends."""
-    stop = markup.find(">", position)
-    if stop < 0:
-        return -1
-    for quote in ('"', "'"):
-        if markup.count(quote, position, stop) % 2:
-            closed = markup.find(quote, stop, stop + _MOST_QUOTED)
-            further = markup.find(">", closed, closed + _MOST_QUOTED) if closed >= 0 else -1
-            return (further if further >= 0 else stop) + 1
-    return stop + 1
+    """Behind the `>` that ends a tag; one inside a quoted value ends none. -1 where the tag never ends."""
+    found = _TAG_REST.match(markup, position)
+    return found.end() if found else -1
 
 
 def _past(markup: str, mark: str, position: int) -> int:

@@ -19,6 +19,22 @@ _FULL_TEXTS = frozenset(("full-text", "fulltext"))
 # It would look for a parser of long ago on every document, in every folder of the path, and find none.
 feedparser.api.PREFERRED_XML_PARSERS.clear()
 
+# It would join an identifier to the feed's address, so that a feed that moves would tell everything anew.
+feedparser.mixin._FeedParserMixin.can_be_relative_uri.discard("id")
+
+
+def _begin_caption(self: Any, attributes: Any) -> None:
+    self.push("media_description", 1)
+
+
+def _end_caption(self: Any) -> None:
+    self.pop("media_description")
+
+
+# It would take the caption of a picture for the description of the story.
+feedparser.namespaces.mediarss.Namespace._start_media_description = _begin_caption
+feedparser.namespaces.mediarss.Namespace._end_media_description = _end_caption
+
 
 def parse(body: bytes, content_type: str | None, base: str | None) -> Document:
     """Read a feed of any format.
@@ -55,7 +71,10 @@ def _read(prepared: Prepared, base: str) -> Document:
         raise NotAFeed("not_a_feed", f"<{prepared.root}> is here without what makes it a feed")
     feed = _mapping(parsed.get("feed"))
     base = base or _own_address(feed)
-    read = tuple(_entry(entry, base, version) for entry in entries if isinstance(entry, dict))
+    authors = (
+        tuple(_authors(feed)) if version.startswith("atom") else ()
+    )  # RFC 4287 §4.2.1: they hold for entries too
+    read = tuple(_entry(entry, base, version, authors) for entry in entries if isinstance(entry, dict))
     kept = tuple(entry for entry in read if _says_something(entry))
     problems = list(prepared.problems)
     if parsed.get("bozo"):
@@ -74,7 +93,7 @@ def _read(prepared: Prepared, base: str) -> Document:
     )
 
 
-def _entry(item: dict[str, Any], base: str, version: str) -> Entry:
+def _entry(item: dict[str, Any], base: str, version: str, authors: Iterable[object]) -> Entry:
     link = cleaning.link(item.get("link"), base)
     published, updated = _date(item, "published") or _date(item, "created"), _date(item, "updated")
     if published is None and not version.startswith("atom"):
@@ -85,7 +104,7 @@ def _entry(item: dict[str, Any], base: str, version: str) -> Entry:
         title=_text(item, "title", version, limit=cleaning.MAX_TITLE, lines=False),
         summary=_summary(item, version),
         content=_content(item, version),
-        authors=cleaning.names(_authors(item)),
+        authors=cleaning.names(_authors(item)) or cleaning.names(authors),
         categories=cleaning.words(tag.get("term") or tag.get("label") for tag in _mappings(item.get("tags"))),
         language=_language(item),
         published_at=published,
@@ -114,8 +133,11 @@ def _cleaned(value: object, kind: object, version: str, *, limit: int, lines: bo
 
 
 def _summary(item: dict[str, Any], version: str) -> str:
-    """The summary, unless it is only the copy of the content that the parser makes."""
+    """The summary, unless it is only the copy of the content that the parser makes. Where there is no text at all, what
+    a video or picture says of itself."""
     value = item.get("summary")
+    if not value and not item.get("content"):
+        return _cleaned(item.get("media_description"), None, version, limit=cleaning.MAX_SUMMARY)
     if any(part.get("value") == value for part in _mappings(item.get("content"))):
         return ""
     return _text(item, "summary", version, limit=cleaning.MAX_SUMMARY)

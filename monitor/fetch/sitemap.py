@@ -27,8 +27,9 @@ def read(prepared: Prepared, base: str) -> Document:
     root = etree.fromstring(prepared.text.encode("utf-8"), parser)
     pages = [_fields(page) for page in (root if root is not None else ()) if _local(page) == "url"]
     news = [page for page in pages if page["news:title"]]
-    if not news:
+    if not news and not _declares_news(root):
         raise NotAFeed("not_a_feed", "this is a sitemap without news")
+    first = news[0] if news else {}
     entries = tuple(_entry(page, base) for page in news)
     dropped = prepared.dropped + len(pages) - len(news)
     problems = list(prepared.problems)
@@ -36,15 +37,18 @@ def read(prepared: Prepared, base: str) -> Document:
         problems.append(f"{len(pages) - len(news)} addresses have no news title")
     return Document(
         format="sitemap",
-        title=cleaning.clean(
-            _first(news[0], "news:name"), limit=cleaning.MAX_TITLE, markup=None, lines=False
-        ),
-        language=cleaning.language(_first(news[0], "news:language")),
+        title=cleaning.clean(_first(first, "news:name"), limit=cleaning.MAX_TITLE, markup=None, lines=False),
+        language=cleaning.language(_first(first, "news:language")),
         entries=entries,
         complete=prepared.complete,
         dropped=dropped,
         problems=tuple(problems),
     )
+
+
+def _declares_news(root: etree._Element | None) -> bool:
+    """Whether a sitemap is one of news, of which there may be none at the moment."""
+    return root is not None and any("sitemap-news" in str(space) for space in root.nsmap.values())
 
 
 def _entry(page: Fields, base: str) -> Entry:

@@ -209,3 +209,63 @@ async def test_a_feed_without_items_is_a_feed(parsed):
 async def test_a_file_that_is_not_there_failed(tmp_path):
     (found,) = [found async for found in parse_files([tmp_path / "none"], None, None)]
     assert found["outcome"] == "failed"
+
+
+async def test_an_apostrophe_in_a_quoted_attribute_swallows_no_text(parsed):
+    html = "<p>One.</p><img alt=\"The bank's head\"/><p>Kazakhmys stops, it's said.</p><a title='a \"b > c'>Two</a><p>Rest.</p>"
+    body = f"<rss version='2.0'><channel><item><title>x</title><description><![CDATA[{html}]]></description></item></channel></rss>"
+    (entry,) = (await parsed(body))["entries"]
+    assert entry["summary"] == "One.\nKazakhmys stops, it's said.\nTwo\nRest."
+
+
+MEDIA = "xmlns:media='http://search.yahoo.com/mrss/' xmlns:content='http://purl.org/rss/1.0/modules/content/'"
+PARTS = {
+    "d": "<description>The story.</description>",
+    "m": "<media:content url='https://a.example/1.jpg'><media:description>A caption.</media:description></media:content>",
+    "c": "<content:encoded>The whole story.</content:encoded>",
+}
+
+
+@pytest.mark.parametrize("order", ["dm", "md", "dcm", "mdc", "dmc", "cdm"])
+async def test_a_caption_never_takes_the_place_of_the_story(parsed, order):
+    item = "".join(PARTS[part] for part in order)
+    body = f"<rss version='2.0' {MEDIA}><channel><item><title>x</title>{item}</item></channel></rss>"
+    (entry,) = (await parsed(body))["entries"]
+    assert entry["summary"] == "The story."
+    assert entry["content"] == ("The whole story." if "c" in order else "")
+
+
+async def test_what_a_video_says_of_itself_is_its_text_where_there_is_no_other(parsed):
+    body = f"<rss version='2.0' {MEDIA}><channel><item><title>x</title>{PARTS['m']}</item></channel></rss>"
+    (entry,) = (await parsed(body))["entries"]
+    assert entry["summary"] == "A caption."
+
+
+async def test_an_identifier_is_what_the_document_says_wherever_the_feed_lives(parsed):
+    rss = (
+        "<rss version='2.0'><channel><item><title>x</title><guid>f3deca3e-bffe</guid></item></channel></rss>"
+    )
+    atom = "<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>x</title><id>t3_42</id></entry></feed>"
+    for body, wanted in ((rss, "f3deca3e-bffe"), (atom, "t3_42")):
+        for base in ("https://a.example/x/feed", "https://a.example/rss.xml"):
+            assert (await parsed(body, base=base))["entries"][0]["id"] == wanted
+
+
+async def test_the_authors_of_a_feed_are_those_of_its_entries(parsed):
+    atom = (
+        "<feed xmlns='http://www.w3.org/2005/Atom'><author><name>The Desk</name></author>"
+        "<entry><title>x</title><id>1</id></entry><entry><title>y</title><id>2</id><author><name>B</name></author></entry></feed>"
+    )
+    assert [entry["authors"] for entry in (await parsed(atom))["entries"]] == [["The Desk"], ["B"]]
+    feed = {**JSON, "authors": [{"name": "The Desk"}], "items": [{"id": "1", "title": "x"}]}
+    assert (await parsed(json.dumps(feed)))["entries"][0]["authors"] == ["The Desk"]
+
+
+async def test_a_news_sitemap_may_be_empty_for_the_moment(parsed):
+    body = (
+        "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9' "
+        "xmlns:news='http://www.google.com/schemas/sitemap-news/0.9'></urlset>"
+    )
+    found = await parsed(body)
+    assert found["outcome"] in ("parsed", "empty")
+    assert found["entries"] == []
