@@ -178,10 +178,14 @@ def open_sqlite(path: Path, *, make: bool) -> Store:
     elif not path.exists():
         raise StoreError(f"there is no database at {path} yet: `monitor run` makes it")
     engine = sqlite.open_engine(path)
-    with sqlite.translated(path):
-        if make:
-            schema.upgrade(engine)
-        else:
-            with engine.connect().execution_options(reading=True) as connection:
-                schema.check(connection)
+    try:
+        with sqlite.translated(path):
+            if make:
+                schema.upgrade(engine)
+            else:
+                with engine.connect().execution_options(reading=True) as connection:
+                    schema.check(connection)
+    except BaseException:
+        engine.dispose()
+        raise
     return Store(SingleWriter(engine, is_busy=sqlite.is_busy))
