@@ -77,13 +77,15 @@ class Scalar:
     """A single value, as it was written.
 
     `text_place` is where its first character stands: behind the quotation mark, if there is one. In a block
-    scalar (`|`, `>`) it is the place of the mark, since the text begins on another line.
+    scalar (`|`, `>`) it is the place of the mark, since the text begins on another line. `end` is the place
+    behind the last character.
     """
 
     text: str
     place: Place
     text_place: Place
     style: str | None = None
+    end: Place | None = None
 
     def value(self) -> str | int | float | bool | None:
         """The value by YAML 1.2's core schema, without its octal and exponent forms."""
@@ -110,6 +112,7 @@ class Sequence_:
     place: Place
     items: list["Node"] = field(default_factory=list)
     flow: bool = False
+    end: Place | None = None
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class Mapping_:
     place: Place
     pairs: list[tuple[Scalar, "Node"]] = field(default_factory=list)
     flow: bool = False
+    end: Place | None = None
 
     def get(self, key: str) -> "Node | None":
         """The value of a key, or None."""
@@ -198,6 +202,7 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
                 )
         if isinstance(event, yaml.CollectionEndEvent):
             done = stack.pop()
+            done.end = _end(event, name) if done.flow else None
             waiting.pop()
             root = _attach(done, stack, waiting, problems) or root
             continue
@@ -282,11 +287,15 @@ def _place(event: Any, name: str) -> Place:
     return Place(name, event.start_mark.line + 1, event.start_mark.column + 1)
 
 
+def _end(event: Any, name: str) -> Place:
+    return Place(name, event.end_mark.line + 1, event.end_mark.column + 1)
+
+
 def _scalar(event: yaml.ScalarEvent, name: str, lines: list[str]) -> Scalar:
     place = _place(event, name)
     style = event.style or None
     quoted = style in ("'", '"')
-    return Scalar(event.value, place, place.right(1) if quoted else place, style)
+    return Scalar(event.value, place, place.right(1) if quoted else place, style, _end(event, name))
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, name: str, text: str) -> Problem:
@@ -319,6 +328,16 @@ def plain(node: Node | None, *, typed: bool = True) -> Any:
     if isinstance(node, Sequence_):
         return [plain(item, typed=typed) for item in node.items]
     return {key.text: plain(value, typed=typed) for key, value in node.pairs}
+
+
+def end_of(node: Node) -> Place:
+    """The place behind a node's last character; behind its last value's, where no bracket closes it."""
+    while node.end is None and not isinstance(node, Scalar):
+        inner = node.items[-1:] if isinstance(node, Sequence_) else [value for _, value in node.pairs[-1:]]
+        if not inner:
+            return node.place
+        node = inner[0]
+    return node.end or node.place
 
 
 def place_at(node: Node, path: Sequence[str | int], *, of_key: bool = False) -> Place:
@@ -449,12 +468,21 @@ def _inner(annotation: Any) -> Any:
     return options[-1] if options else None
 
 
-_DURATION = re.compile(r"\s*(\d{1,9})\s*(s|m|h|d)\s*")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"\s*(\d{1,9})\s*(s|m|h|d|w|y)\s*")
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
+
+_LONGEST = timedelta(days=365_000)  # beyond it, an instant minus a length of time leaves the calendar
 
 
 def duration(value: object) -> timedelta:
-    """Read `45s`, `15m`, `6h` or `2d`.
+    """Read `45s`, `15m`, `6h`, `2d`, `1w` or `1y`; a year is 365 days.
 
     Raises:
         ValueError: It is written otherwise; the second argument is the way out.
@@ -463,8 +491,12 @@ def duration(value: object) -> timedelta:
         return value
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not found:
-        raise ValueError(f"cannot read '{value}' as a length of time", "write it like 45s, 15m, 6h or 2d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        raise ValueError(
+            f"cannot read '{value}' as a length of time", "write it like 45s, 15m, 6h, 2d, 1w or 1y"
+        )
+    if int(found[1]) > _LONGEST // _UNITS[found[2]]:
+        raise ValueError(f"'{value}' is longer than 1000 years", "write it like 45s, 15m, 6h, 2d, 1w or 1y")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _at_least_a_second(value: timedelta) -> timedelta:

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -16,7 +17,7 @@ from monitor.alerts.routes import NOWHERE, Route, Routes
 from monitor.backoff import doubling
 from monitor.deliver import channels, trial
 from monitor.deliver.render import Press
-from monitor.errors import RuleError, SettingsError, StoreError
+from monitor.errors import OperatorError, RuleError, SettingsError, StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
 from monitor.feeds.schedule import Pace, pace_of
@@ -24,12 +25,13 @@ from monitor.fetch.fetcher import HttpFetcher
 from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll, Polling
+from monitor.flows.reload import Reload, look
 from monitor.flows.sweep import Sweep
 from monitor.flows.trouble import Trouble
 from monitor.located import Place, Problem, errors
 from monitor.matching import desk as desks
 from monitor.ports import Channel
-from monitor.settings import Settings
+from monitor.settings import Settings, load
 from monitor.store import sqlite
 from monitor.store.decisions import DeadLetterRow
 from monitor.store.store import Store, open_sqlite
@@ -37,6 +39,10 @@ from monitor.stories.ids import ReceiverName, SessionId, StoryId, digest, new_se
 from monitor.streams.app import build
 from monitor.streams.handling import DeadLetter
 from monitor.streams.stream import Stream
+from monitor.web.app import Web
+from monitor.web.events import Events
+from monitor.web.numbers import Gather
+from monitor.web.ready import Ready
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +71,12 @@ class Written:
 
     feeds: tuple[Feed, ...]
     desk: desks.Desk
-    problems: tuple[Problem, ...]
+    feed_problems: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong."""
+        return (*self.feed_problems, *self.desk.problems)
 
 
 def read_written(settings: Settings) -> Written:
@@ -73,7 +84,7 @@ def read_written(settings: Settings) -> Written:
     names = settings.receiver_names
     feeds = listing.read(settings.feeds, receivers=names)
     desk = desks.load(settings.rules, receivers=names)
-    return Written(feeds=feeds.feeds, desk=desk, problems=(*feeds.problems, *desk.problems))
+    return Written(feeds=feeds.feeds, desk=desk, feed_problems=feeds.problems)
 
 
 def routes_of(settings: Settings) -> Routes:
@@ -103,6 +114,16 @@ def _routes(settings: Settings, name: str) -> list[Route]:
     ]
 
 
+def watched(settings: Settings) -> tuple[Path, ...]:
+    """The files and folders whose change is put in force."""
+    return (settings.file, *settings.feeds, *settings.rules, settings.templates)
+
+
+def operators_of(settings: Settings) -> tuple[Route, ...]:
+    """Where trouble is told; nowhere without an ops receiver."""
+    return routes_of(settings).receivers[ReceiverName(settings.ops_receiver)] if settings.ops_receiver else ()
+
+
 def policy_of(settings: Settings, *, collect: timedelta | None = None) -> Policy:
     """When stories are told; `collect` in place of the operator's own."""
     alerts = settings.alerts
@@ -116,20 +137,35 @@ def policy_of(settings: Settings, *, collect: timedelta | None = None) -> Policy
 # ---- the parts, joined ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Service:
-    """Every part of a running service."""
+    """Every part of a running service.
 
-    feeds: tuple[Feed, ...]
+    Args:
+        settings, in_force, press, channels: As the files say now; `reloaded` replaces them.
+        retired: Channels that were replaced, with sends perhaps still under way; closed at the end.
+    """
+
+    settings: Settings
+    in_force: InForce
+    press: Press
+    channels: Mapping[str, Channel]
     store: Store
     stream: Stream
     fetcher: HttpFetcher
-    channels: Mapping[str, Channel]
     dispatch: Dispatch
     sweep: Sweep
     polling: Polling
     trouble: Trouble
+    events: Events
+    session: SessionId
     decided: asyncio.Event
+    retired: list[Channel] = field(default_factory=list)
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """The feeds that are followed."""
+        return tuple(self.in_force.feeds.values())
 
     async def unfinished(self) -> str | None:
         """What still waits after everything was polled: `judging`, `sending`, or nothing."""
@@ -137,6 +173,44 @@ class Service:
             return "judging"
         due = await self.store.due_targets(SystemClock().now())
         return "sending" if self.dispatch.busy or any(map(self.dispatch.may_send, due)) else None
+
+
+async def reloaded(service: Service) -> None:
+    """Read every file again and put in force what is right; what is wrong is told, and the old version stays.
+
+    Database, broker, polling, network and web are for a new start.
+    """
+    try:
+        settings, _ = load(service.settings.file)
+    except SettingsError as error:
+        await _tell_refused(service, error.problems)
+        return
+    written = await asyncio.to_thread(read_written, settings)
+    tried = await trial.load(settings.templates, service.press.templates)
+    force = service.in_force
+    if written.desk.usable and written.desk.rules:
+        force.judge = written.desk.matcher
+    if written.feeds and not errors(written.feed_problems):
+        force.feeds = {feed.id: feed for feed in written.feeds}
+        await service.polling.replace(written.feeds)
+    service.press.templates = tried.templates
+    force.routes, force.policy = routes_of(settings), policy_of(settings)
+    service.trouble.routes = operators_of(settings)
+    if (settings.slack, settings.email) != (service.settings.slack, service.settings.email):
+        service.retired.extend(service.channels.values())
+        service.channels = channels.build(settings.slack, settings.email, press=service.press)
+        service.dispatch.use(service.channels)
+    service.settings = settings
+    log.info("files_reloaded", feeds=len(force.feeds), rules=len(written.desk.rules))
+    await _tell_refused(service, (*written.problems, *tried.problems))
+
+
+async def _tell_refused(service: Service, problems: Iterable[object]) -> None:
+    """Operators hear of files that cannot be used, once for the same mistakes."""
+    refused = errors(problem for problem in problems if isinstance(problem, Problem))
+    if refused:
+        text = "\n".join(map(str, refused))
+        await service.trouble.tell(f"files:{digest(text)}", "Files were refused", text)
 
 
 @asynccontextmanager
@@ -167,21 +241,17 @@ async def opened(
         stack.push_async_callback(_ended, store, session, clock)
         await store.withdraw_offers()
         tried = await trial.load(settings.templates)
-        ways = channels.build(settings.slack, settings.email, press=Press(tried.templates))
-        for way in ways.values():
-            stack.push_async_callback(way.close)
+        press = Press(tried.templates)
         fetcher = HttpFetcher(
             allow=settings.network.allow, timeout=settings.polling.timeout, contact=settings.network.contact
         )
         stack.push_async_callback(fetcher.close)
         await fetcher.start()
-        service = _joined(settings, written, store, fetcher, ways, session, clock, collect, observe)
+        service = _joined(settings, written, store, fetcher, press, session, clock, collect, observe)
+        stack.push_async_callback(_closed, service)
         stack.push_async_callback(_stopped, service)
         await service.stream.start()
-        refused = errors((*written.problems, *tried.problems))
-        if refused:
-            text = "\n".join(map(str, refused))
-            await service.trouble.tell(f"files:{digest(text)}", "Files were refused", text)
+        await _tell_refused(service, (*written.problems, *tried.problems))
         yield service
 
 
@@ -190,6 +260,11 @@ async def _ended(store: Store, session: SessionId, clock: SystemClock) -> None:
         await store.end_session(session, clock.now())
     except StoreError as error:
         log.warning("session_end_not_kept", reason=str(error))
+
+
+async def _closed(service: Service) -> None:
+    for way in (*service.channels.values(), *service.retired):
+        await way.close()
 
 
 async def _stopped(service: Service) -> None:
@@ -201,7 +276,7 @@ def _joined(
     written: Written,
     store: Store,
     fetcher: HttpFetcher,
-    ways: Mapping[str, Channel],
+    press: Press,
     session: SessionId,
     clock: SystemClock,
     collect: timedelta | None,
@@ -211,6 +286,7 @@ def _joined(
 
     def told(decision: Decision) -> None:
         decided.set()
+        events.taken_in(decision.verdict)
         if observe is not None:
             observe(decision)
 
@@ -226,22 +302,19 @@ def _joined(
         dispatch.wake(target)
 
     stream = build(settings.broker, on_story=on_story, on_nudge=on_nudge, on_dead=on_dead)
-    routes = routes_of(settings)
-    operators = routes.of([], also=[ReceiverName(settings.ops_receiver)] if settings.ops_receiver else [])
-    trouble = Trouble(store=store, publisher=stream, clock=clock, routes=operators)
-    dispatch = Dispatch(store=store, channels=ways, session=session, clock=clock, operators=trouble)
-    intake = Intake(
-        store=store,
-        publisher=stream,
-        in_force=InForce(
-            judge=written.desk.matcher,
-            routes=routes,
-            feeds={feed.id: feed for feed in written.feeds},
-            policy=policy_of(settings, collect=collect),
-        ),
-        clock=clock,
-        decided=told,
+    ways = channels.build(settings.slack, settings.email, press=press)
+    events = Events(clock, ways)
+    trouble = Trouble(store=store, publisher=stream, clock=clock, routes=operators_of(settings))
+    dispatch = Dispatch(
+        store=store, channels=ways, session=session, clock=clock, operators=trouble, tried=events.tried
     )
+    in_force = InForce(
+        judge=written.desk.matcher,
+        routes=routes_of(settings),
+        feeds={feed.id: feed for feed in written.feeds},
+        policy=policy_of(settings, collect=collect),
+    )
+    intake = Intake(store=store, publisher=stream, in_force=in_force, clock=clock, decided=told)
     sweep = Sweep(
         store=store,
         publisher=stream,
@@ -250,9 +323,17 @@ def _joined(
         fullness=stream.fullness,
         freed=dispatch.look,
         window=settings.alerts.window,
+        keep=settings.keep,
     )
     stream.on_assigned = sweep.soon
-    poll = Poll(store=store, fetcher=fetcher, publisher=stream, clock=clock, pace_of=partial(_pace, settings))
+    poll = Poll(
+        store=store,
+        fetcher=fetcher,
+        publisher=stream,
+        clock=clock,
+        pace_of=partial(_pace, settings),
+        polled=events.polled,
+    )
     polling = Polling(
         poll,
         written.feeds,
@@ -261,15 +342,19 @@ def _joined(
         operators=trouble,
     )
     return Service(
-        feeds=written.feeds,
+        settings=settings,
+        in_force=in_force,
+        press=press,
+        channels=ways,
         store=store,
         stream=stream,
         fetcher=fetcher,
-        channels=ways,
         dispatch=dispatch,
         sweep=sweep,
         polling=polling,
         trouble=trouble,
+        events=events,
+        session=session,
         decided=decided,
     )
 
@@ -315,12 +400,17 @@ async def run(
         OperatorError: There is nothing to do with these files, or another service holds the database.
         StreamError: The stream stopped or stands still.
     """
+    before = look(watched(settings))
     written = usable(settings)
     stop = stop or asyncio.Event()
-    async with opened(settings, written, observe=observe) as service:
+    async with opened(settings, written, observe=observe) as service, _served(service):
         log.info("service_started", feeds=len(written.feeds), rules=len(written.desk.rules))
+        files = Reload(
+            paths=lambda: watched(service.settings), load=partial(reloaded, service), loaded=before
+        )
         flows = [
             asyncio.create_task(_supervised("polling", service.polling.run), name="polling"),
+            asyncio.create_task(_supervised("reload", files.run), name="reload"),
             asyncio.create_task(_supervised("sweep", service.sweep.run), name="sweep"),
             asyncio.create_task(_supervised("dispatch", service.dispatch.run), name="dispatch"),
         ]
@@ -328,14 +418,55 @@ async def run(
         asked = asyncio.create_task(stop.wait(), name="asked-to-stop")
         if ready is not None:
             ready(service)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, files.soon)
         try:
             await asyncio.wait({stream, asked}, return_when=asyncio.FIRST_COMPLETED)
             if stream.done():
                 stream.result()  # raises what stopped it
         finally:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             log.info("service_stopping")
             await _cancelled(*flows, stream, asked)
     log.info("service_stopped")
+
+
+@asynccontextmanager
+async def _served(service: Service) -> AsyncIterator[None]:
+    """Health and numbers are to be had until the block ends, unless the settings say `off`.
+
+    Where nobody chose the port and another program has it, the service does its work all the same, and says so.
+    """
+    listen = service.settings.web.listen
+    async with contextlib.AsyncExitStack() as stack:
+        if listen is not None:
+            web = Web(listen, ready=_ready(service), collect=_gather(service), events=service.events)
+            stack.push_async_callback(web.close)
+            try:
+                await web.start()
+            except OperatorError as error:
+                if "web" in service.settings.model_fields_set:
+                    raise
+                await service.trouble.tell("web", "Health and metrics cannot be had", str(error))
+        yield
+
+
+def _ready(service: Service) -> Ready:
+    return Ready(
+        store=service.store,
+        session=service.session,
+        clock=SystemClock(),
+        polling=lambda: service.polling.begun,
+    )
+
+
+def _gather(service: Service) -> Gather:
+    return Gather(
+        store=service.store,
+        feeds=lambda: service.in_force.feeds.keys(),
+        channels=lambda: service.channels,
+        fullness=service.stream.fullness,
+        clock=SystemClock(),
+    )
 
 
 async def run_once(

@@ -84,6 +84,37 @@ def _sender(value: object) -> str:
     return text
 
 
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Where to listen, as host and port; port 0 stands for a free one.
+
+    Raises:
+        ValueError: It cannot be read; carries what is wrong and the way out.
+    """
+    found = _LISTEN.fullmatch(text)
+    if not found or int(found[2]) > 65535:
+        raise ValueError(
+            f"'{text}' is no address to listen on",
+            "write it like 127.0.0.1:8080, or [::1]:8080, or 0.0.0.0:8080 for every address, or off",
+        )
+    return found[1].strip("[]"), int(found[2])
+
+
+def _listen(value: object) -> str | None:
+    if value is None or value is False or value == OFF:
+        return None
+    listen_address(str(value))
+    return str(value)
+
+
+def _web(value: object) -> object:
+    """`web: off` is `web: {listen: off}`."""
+    return {"listen": OFF} if value is False or value == OFF else value
+
+
+OFF = "off"
 Zone = Annotated[str, BeforeValidator(_zone)]
 SecretValue = Annotated[Secret, BeforeValidator(_secret)]
 
@@ -109,6 +140,13 @@ class Network_(_Model):
 
     allow: Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], BeforeValidator(some)] = ()
     contact: str | None = Field(None, max_length=200, pattern=r"^[\x21-\x7e][\x20-\x7e]*$")
+
+
+class Web(_Model):
+    """Health and metrics over HTTP."""
+
+    listen: Annotated[str | None, BeforeValidator(_listen)] = "127.0.0.1:8080"
+    """None is off."""
 
 
 class Slack(_Model):
@@ -156,6 +194,13 @@ class Alerts(_Model):
     window: Duration = timedelta(hours=72)
 
 
+class Keep(_Model):
+    """How long what is over and done with is kept."""
+
+    stories: Interval = timedelta(days=90)
+    deliveries: Interval = timedelta(days=365)
+
+
 class Settings(_Model):
     """Everything an operator can set; paths are absolute, secrets are read."""
 
@@ -167,12 +212,14 @@ class Settings(_Model):
     timezone: Zone = "Asia/Almaty"
     polling: Polling = Polling()
     network: Network_ = Network_()
+    web: Annotated[Web, BeforeValidator(_web)] = Web()
     slack: Slack = Slack()
     email: Email = Email()
     receivers: dict[str, Receiver] = {}
     default_receivers: Annotated[tuple[str, ...], BeforeValidator(some)] = ()
     ops_receiver: str | None = None
     alerts: Alerts = Alerts()
+    keep: Keep = Keep()
 
     file: Path = Field(Path("monitor.yaml"), exclude=True)
     """Where they were read: no key of the file."""

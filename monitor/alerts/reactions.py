@@ -19,6 +19,8 @@ from monitor.alerts.letter import Reply, Stage
 from monitor.backoff import Backoff
 
 State = Literal["sent", "pending", "ambiguous", "dead"]
+GIVEN_UP = "given up after"
+"""How the reason begins of a delivery that died of too many tries, any of which may have arrived."""
 
 
 class Pause(StrEnum):
@@ -342,7 +344,7 @@ def react(
             state="dead", counts=True, reason=reason, trouble=_trouble(row, reason, "a delivery was given up")
         )
     if row.counts and first_counted_at is not None and now - first_counted_at >= PATIENCE:
-        reason = f"given up after {attempts + 1} attempts in {PATIENCE // timedelta(hours=1)} hours: {reason}"
+        reason = f"{GIVEN_UP} {attempts + 1} attempts in {PATIENCE // timedelta(hours=1)} hours: {reason}"
         return Reaction(
             state="dead", counts=True, reason=reason, trouble=_trouble(row, reason, "a delivery was given up")
         )

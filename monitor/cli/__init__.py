@@ -19,13 +19,15 @@ COMMANDS = {
     "run": ("monitor.cli.run", "Run the service."),
     "check": ("monitor.cli.check", "Find every problem in settings, feeds, rules, templates and receivers."),
     "status": ("monitor.cli.status", "Say how the service is, and whether it needs a person."),
-    "feeds": ("monitor.cli.feeds", "The feed list: its state, one poll, what is read from an answer."),
+    "feeds": ("monitor.cli.feeds", "The feed list: its state, changes to it, the feeds of a page, one poll."),
     "rules": ("monitor.cli.rules", "Check, test and try rules."),
     "why": ("monitor.cli.why", "Say what became of a story, and why."),
+    "stories": ("monitor.cli.stories", "What was stored, found by words, id or address."),
     "alerts": ("monitor.cli.alerts", "What was told."),
-    "deliveries": ("monitor.cli.deliveries", "What is on its way, sent or dead."),
+    "deliveries": ("monitor.cli.deliveries", "What is on its way, sent or dead; send now, or never."),
     "send-test": ("monitor.cli.send_test", "Send a test alert to a receiver."),
     "preview": ("monitor.cli.preview", "Show what a receiver would get."),
+    "db": ("monitor.cli.db", "The database: its schema, its health, a copy of it."),
 }
 
 

@@ -1,4 +1,8 @@
-"""`monitor deliveries`: what is on its way, sent or dead."""
+"""`monitor deliveries`: what is on its way, sent or dead; send now, or never."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
 
@@ -10,16 +14,22 @@ from monitor.cli.workspace import open_store, settings_of, wait_for, when
 from monitor.settings import Settings
 from monitor.store import deliveries as outbox
 from monitor.store.deliveries import DeliveryRow
+from monitor.store.store import Store
+from monitor.stories.ids import DeliveryId
+
+T = TypeVar("T")
 
 
 @click.group()
 def deliveries() -> None:
-    """What is on its way, sent or dead."""
+    """What is on its way, sent or dead; send now, or never."""
 
 
 @deliveries.command("list")
 @click.option(
-    "--state", type=click.Choice(["pending", "sending", "ambiguous", "sent", "dead"]), help="Only these."
+    "--state",
+    type=click.Choice(["pending", "sending", "ambiguous", "sent", "dead", "suppressed"]),
+    help="Only these.",
 )
 @click.option(
     "--limit", default=500, show_default=True, type=click.IntRange(1, 1_000_000), help="At most so many."
@@ -74,6 +84,78 @@ def show(ctx: click.Context, delivery: str, as_json: bool) -> int:
     if row.reference:
         click.echo(f"  reference  {row.reference}")
     return FINE
+
+
+@deliveries.command("retry")
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--dead", is_flag=True, help="Every dead delivery.")
+@click.pass_context
+def retry(ctx: click.Context, ids: tuple[str, ...], dead: bool) -> int:
+    """Send now what is pending, ambiguous or dead; the running service notices within five seconds.
+
+    Where an earlier try may have arrived, the provider is asked before anything is sent.
+    """
+    if dead == bool(ids):
+        raise click.UsageError("name deliveries, or say --dead")
+
+    async def each(store: Store) -> list[tuple[str, str | None]]:
+        wanted = await store.read(outbox.dead) if dead else ids
+        now = datetime.now(UTC)
+        return await _each(wanted, lambda delivery: store.retry_delivery(delivery, now=now))
+
+    return _say_each(wait_for(_with_store(settings_of(ctx), each)), "is due now", "cannot be sent now")
+
+
+@deliveries.command("drop")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; `monitor why` shows it.")
+@click.pass_context
+def drop(ctx: click.Context, ids: tuple[str, ...], reason: str) -> int:
+    """Never send what is pending, ambiguous or dead; it stays in the list as suppressed, with the reason."""
+    why = " ".join(reason.split())
+    if not why:
+        raise click.BadParameter("say why in a few words", param_hint="--reason")
+
+    async def each(store: Store) -> list[tuple[str, str | None]]:
+        now = datetime.now(UTC)
+        return await _each(ids, lambda delivery: store.drop_delivery(delivery, reason=why, now=now))
+
+    return _say_each(wait_for(_with_store(settings_of(ctx), each)), "is never sent", "cannot be dropped")
+
+
+async def _each(
+    ids: Iterable[str], change: Callable[[DeliveryId], Awaitable[str | None]]
+) -> list[tuple[str, str | None]]:
+    return [(delivery, await change(DeliveryId(delivery))) for delivery in dict.fromkeys(ids)]
+
+
+def _say_each(before: list[tuple[str, str | None]], done: str, refused: str) -> int:
+    """Say of each delivery what became of it, by the state it had."""
+    if not before:
+        click.echo("no delivery is dead", err=True)
+    for delivery, state in before:
+        if state in outbox.OPEN:
+            click.echo(f"{delivery} {done}, it was {state}")
+        elif state is None:
+            click.echo(f"there is no delivery {delivery}", err=True)
+        else:
+            click.echo(f"{delivery} {refused}: it is {_CLOSED.get(state, state)}", err=True)
+    return FINE if all(state in outbox.OPEN for _, state in before) else NO
+
+
+_CLOSED = {
+    "sending": "being sent at this moment",
+    "sent": "sent already",
+    "suppressed": "suppressed: somebody dropped it",
+}
+
+
+async def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    store = open_store(settings)
+    try:
+        return await work(store)
+    finally:
+        await store.close()
 
 
 async def _rows(

@@ -1,4 +1,4 @@
-"""`monitor feeds`: the feed list and its state, one poll, what is read from an answer."""
+"""`monitor feeds`: the feed list and its state, one poll, what is read from an answer, what a feed said lately."""
 
 import json
 from datetime import timedelta
@@ -9,7 +9,9 @@ import click
 
 from monitor.cli import FINE, NO, OUTSIDE
 from monitor.cli.answer import json_option, say_json, say_table
-from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.cli.feed_files import add, export, import_feeds, remove, the_feed
+from monitor.cli.feed_search import find
+from monitor.cli.workspace import fetching, open_store, settings_of, wait_for, when
 from monitor.errors import StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
@@ -26,11 +28,17 @@ from monitor.feeds.outcome import (
     name_of,
 )
 from monitor.settings import Settings
+from monitor.store.feed_history import stories_of
+from monitor.store.history import Judged
 
 
 @click.group()
 def feeds() -> None:
-    """The feed list: its state, one poll, what is read from an answer."""
+    """The feed list: its state, changes to it, the feeds of a page, one poll."""
+
+
+for _command in (add, remove, import_feeds, export, find):
+    feeds.add_command(_command)
 
 
 @feeds.command("list")
@@ -49,7 +57,8 @@ def list_feeds(ctx: click.Context, state: str | None, as_json: bool) -> int:
     rows = [(feed, states.get(feed.id, FeedState())) for feed in found.feeds]
     rows = [(feed, at) for feed, at in rows if state is None or at.health.value == state]
     if as_json:
-        say_json([_as_json(feed, at) for feed, at in rows])
+        places = dict(zip((feed.url for feed in found.feeds), found.places, strict=True))
+        say_json([_as_json(feed, at) | {"place": str(places[feed.url])} for feed, at in rows])
     else:
         say_table(
             ("state", "name", "address", "last good poll", "next poll", "what came of the last"),
@@ -99,6 +108,69 @@ def _as_json(feed: Feed, state: FeedState) -> dict[str, Any]:
     }
 
 
+@feeds.command("history")
+@click.argument("feed", metavar="URL-or-NAME")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="At most so many."
+)
+@json_option
+@click.pass_context
+def history(ctx: click.Context, feed: str, limit: int, as_json: bool) -> int:
+    """Show a feed's state and its last stories, newest first, with what became of each."""
+    settings = settings_of(ctx)
+    meant = the_feed(feed, listing.every(settings.feeds, []))
+    state, stories = wait_for(_history(settings, meant, limit))
+    if as_json:
+        say_json({"feed": _as_json(meant, state), "stories": [_story_as_json(one) for one in stories]})
+        return FINE
+    detail = f"{state.outcome} {state.detail}".strip() or "never asked"
+    click.echo(f"{meant.name or meant.shown_url}: {state.health.value}, {detail}")
+    click.echo(
+        f"  last good poll {when(state.good_at, settings) or 'none'}, next {when(state.next_at, settings) or 'at once'}"
+    )
+    say_table(
+        ("seen", "published", "story", "verdict", "headline"),
+        (
+            (
+                when(one.story.seen_at, settings),
+                when(one.story.published_at, settings),
+                one.story.id,
+                f"{one.verdict}: {one.reason}" if one.verdict else "not judged yet",
+                one.story.title or one.story.summary[:100],
+            )
+            for one in stories
+        ),
+    )
+    return FINE
+
+
+async def _history(settings: Settings, feed: Feed, limit: int) -> tuple[FeedState, tuple[Judged, ...]]:
+    try:
+        store = open_store(settings)
+    except StoreError:
+        return FeedState(), ()
+    try:
+        states = await store.feed_states([feed.id])
+        return states.get(feed.id, FeedState()), await store.read(lambda c: stories_of(c, feed.id, limit))
+    finally:
+        await store.close()
+
+
+def _story_as_json(one: Judged) -> dict[str, Any]:
+    story = one.story
+    return {
+        "id": story.id,
+        "revision": story.revision,
+        "title": story.title,
+        "link": story.link,
+        "published_at": story.published_at,
+        "seen_at": story.seen_at,
+        "verdict": one.verdict,
+        "reason": one.reason,
+        "rules": one.rules,
+    }
+
+
 @feeds.command("parse")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--content-type", metavar="CT", help="As the server would send it.")
@@ -136,18 +208,9 @@ def poll(ctx: click.Context, url: str, as_json: bool) -> int:
 
 
 async def _polled(ctx: click.Context, url: str) -> Outcome:
-    from monitor.cli.workspace import config_file
-    from monitor.fetch.fetcher import HttpFetcher
-
-    settings = settings_of(ctx) if config_file(ctx).exists() else Settings()
-    fetcher = HttpFetcher(
-        allow=settings.network.allow, timeout=settings.polling.timeout, contact=settings.network.contact
-    )
-    await fetcher.start()
-    try:
-        return await fetcher.fetch(Ask(url=url))
-    finally:
-        await fetcher.close()
+    async with fetching(ctx) as fetcher:
+        outcome: Outcome = await fetcher.fetch(Ask(url=url))
+    return outcome
 
 
 def _outcome_as_json(outcome: Outcome) -> dict[str, Any]:

@@ -98,6 +98,8 @@ def said(delivery: DeliveryRow, settings: Settings) -> str:
             return f"sent {when(delivery.ended_at, settings)}{reason}"
         case "dead":
             return f"dead since {when(delivery.ended_at, settings)}{reason}{attempts}"
+        case "suppressed":
+            return f"suppressed {when(delivery.ended_at, settings)}{reason}{attempts}: it is never sent"
         case "pending" | "ambiguous":
             return f"{delivery.state}, next try {when(delivery.next_at, settings)}{reason}{attempts}"
         case state:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,6 +81,22 @@ def stored_story(ctx: click.Context, story: str) -> Story | None:
         return wait_for(find())
     except StoreError:
         return None
+
+
+@asynccontextmanager
+async def fetching(ctx: click.Context) -> AsyncIterator[Any]:
+    """A fetcher that asks as the workspace's service would; by default settings where there is no workspace."""
+    from monitor.fetch.fetcher import HttpFetcher
+
+    settings = settings_of(ctx) if config_file(ctx).exists() else Settings()
+    fetcher = HttpFetcher(
+        allow=settings.network.allow, timeout=settings.polling.timeout, contact=settings.network.contact
+    )
+    await fetcher.start()
+    try:
+        yield fetcher
+    finally:
+        await fetcher.close()
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -62,6 +62,7 @@ def write_workspace(
             "timezone": "Asia/Almaty",
             "polling": {"interval": "1s", "min_interval": "1s", "max_interval": "2s", "timeout": "10s"},
             "network": {"allow": ["127.0.0.0/8"]},
+            "web": "off",
             "slack": {"token_file": token.name, "api_url": slack_url},
             "email": {
                 "host": "127.0.0.1",

@@ -32,14 +32,20 @@ from monitor.stories.ids import ReceiverName
 YAML_SUFFIXES = (".yaml", ".yml")
 OPML_SUFFIXES = (".opml", ".xml")
 MAX_URL_CHARACTERS = 2_048
+LANGUAGE = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedList:
-    """Every feed of every file, each address once."""
+    """Every feed of every file, each address once.
+
+    Args:
+        places: Where each feed stands, in the order of `feeds`.
+    """
 
     feeds: tuple[Feed, ...]
     problems: tuple[Problem, ...]
+    places: tuple[Place, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -50,7 +56,7 @@ class FeedList:
 class _Common(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    language: str | None = Field(None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    language: str | None = Field(None, pattern=f"^{LANGUAGE}$")
     interval: Interval | None = None
     priority: FeedPriority = FeedPriority.NORMAL
     receivers: Annotated[tuple[str, ...], BeforeValidator(some)] = ()
@@ -59,6 +65,7 @@ class _Common(BaseModel):
 class _Item(_Common):
     url: str
     name: str | None = None
+    group: str | None = None
 
 
 def read(paths: Sequence[Path], *, receivers: Collection[str] | None = None) -> FeedList:
@@ -69,27 +76,36 @@ def read(paths: Sequence[Path], *, receivers: Collection[str] | None = None) -> 
     """
     feeds: dict[str, tuple[Feed, Place]] = {}
     problems: list[Problem] = []
+    for feed, place in every(paths, problems):
+        problems.extend(_unknown_receivers(feed, place, receivers))
+        first = feeds.setdefault(feed.url, (feed, place))[1]
+        if first is not place:
+            problems.append(
+                Problem(
+                    place, f"{feed.shown_url} is listed a second time", f"it stands at {first}", "warning"
+                )
+            )
+    return FeedList(
+        feeds=tuple(feed for feed, _ in feeds.values()),
+        problems=tuple(sorted(problems)),
+        places=tuple(place for _, place in feeds.values()),
+    )
+
+
+def every(paths: Sequence[Path], problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+    """Every entry of every file with its place, an address that is listed twice included."""
     for path in paths:
-        for file in _files(path):
-            reader = _read_opml if file.suffix.lower() in OPML_SUFFIXES else _read_yaml
-            for feed, place in reader(file, problems):
-                problems.extend(_unknown_receivers(feed, place, receivers))
-                if feed.url in feeds:
-                    first = feeds[feed.url][1]
-                    problems.append(
-                        Problem(
-                            place,
-                            f"{feed.shown_url} is listed a second time",
-                            f"it stands at {first}",
-                            "warning",
-                        )
-                    )
-                else:
-                    feeds[feed.url] = (feed, place)
-    return FeedList(tuple(feed for feed, _ in feeds.values()), tuple(sorted(problems)))
+        for file in files(path):
+            yield from (in_opml if is_opml(file) else every_yaml)(file, problems)
 
 
-def _files(path: Path) -> list[Path]:
+def is_opml(file: Path) -> bool:
+    """Whether a file is read as OPML; else it is YAML."""
+    return file.suffix.lower() in OPML_SUFFIXES
+
+
+def files(path: Path) -> list[Path]:
+    """The files that a path of the settings stands for."""
     if not path.is_dir():
         return [path]
     wanted = (*YAML_SUFFIXES, *OPML_SUFFIXES)
@@ -107,9 +123,16 @@ def _unknown_receivers(feed: Feed, place: Place, known: Collection[str] | None) 
 # ---- YAML ----------------------------------------------------------------------------------------------------
 
 
-def _read_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+def every_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+    """Every feed of a YAML file and its place."""
     root, found = read_file(file)
     problems.extend(found)
+    for feed, item in in_yaml(root, str(file), problems):
+        yield feed, item.place
+
+
+def in_yaml(root: Node | None, name: str, problems: list[Problem]) -> Iterator[tuple[Feed, Node]]:
+    """The feeds of a YAML file that was read, each with the node that says it."""
     defaults: dict[str, Any] = {}
     items: Node | None = root
     if isinstance(root, Mapping_):
@@ -117,7 +140,7 @@ def _read_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Plac
             if key.text not in ("defaults", "feeds"):
                 hint = did_you_mean(key.text, ("defaults", "feeds")) or "known here: defaults, feeds"
                 problems.append(Problem(key.place, f"there is no key '{key.text}'", hint))
-        defaults = _defaults(root.get("defaults"), str(file), problems)
+        defaults = _defaults(root.get("defaults"), name, problems)
         items = root.get("feeds")
     if items is None or (isinstance(items, Scalar) and items.value() is None):
         return
@@ -127,9 +150,9 @@ def _read_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Plac
         )
         return
     for item in items.items:
-        feed = _feed(item, defaults, str(file), problems)
+        feed = _feed(item, defaults, name, problems)
         if feed is not None:
-            yield feed, item.place
+            yield feed, item
 
 
 def _defaults(node: Node | None, file: str, problems: list[Problem]) -> dict[str, Any]:
@@ -162,6 +185,7 @@ def _feed(node: Node, defaults: dict[str, Any], file: str, problems: list[Proble
         interval=model.interval,
         priority=model.priority,
         receivers=tuple(ReceiverName(name) for name in model.receivers),
+        group=model.group,
     )
 
 
@@ -185,8 +209,11 @@ def bad_address(url: str) -> str | None:
 # ---- OPML ----------------------------------------------------------------------------------------------------
 
 
-def _read_opml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
-    """Source: OPML 2.0, "Subscription lists"; a folder is an outline without an address."""
+def in_opml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+    """Every feed of an OPML file and its place.
+
+    Source: OPML 2.0, "Subscription lists"; a folder is an outline without an address.
+    """
     try:
         data = file.read_bytes()
     except OSError as error:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from monitor.feeds.outcome import Ask, Document, Fetched, Outcome, Unanswered, Unreadable, Validators
 from monitor.fetch.bodies import BadEncoding, TooLarge, unpacked
 from monitor.fetch.guard import Network
-from monitor.fetch.http import Answer, Client
+from monitor.fetch.http import Answer, Client, Reached
 from monitor.fetch.lanes import Reader
 
 CUT = "the transfer was cut off"
@@ -62,6 +62,11 @@ class HttpFetcher:
             return reached
         read = await self._reader.read(reached.body, reached.content_type, reached.url, slow=ask.slow)
         return _outcome(reached, read)
+
+    async def page(self, url: str) -> Reached:
+        """Ask for a page under the limits of a feed; its body is given as it came, and nothing is read of it."""
+        assert self._client is not None, "start() comes first"
+        return await self._client.get(Ask(url=url))
 
     async def read(
         self, body: bytes, content_type: str | None, base: str | None, slow: bool = False

@@ -50,12 +50,19 @@ class Child:
             ChildGone: It did not become ready.
         """
         arguments = ("--parent", str(os.getpid()), "--memory", str(memory_bytes), "--nice", str(nice))
-        try:
-            process = await asyncio.create_subprocess_exec(
+        making = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-s", "-m", "monitor.fetch.child", *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
                 env={name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
-            )  # fmt: skip
+            )
+        )  # fmt: skip
+        try:
+            process = await asyncio.shield(making)
+        except asyncio.CancelledError:  # a process that was begun is ended, or the loop would close over it
+            with contextlib.suppress(OSError):
+                await cls(await making).close()
+            raise
         except OSError as error:
             raise ChildGone("could not be started") from error
         child = cls(process)

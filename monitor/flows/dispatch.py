@@ -83,6 +83,7 @@ class Dispatch:
     Args:
         channels: The ways to reach people, by name.
         session: Whose leases the claims are.
+        tried: Told of every try once it is kept, with the state it left the delivery in.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Dispatch:
         clock: Clock,
         operators: Operators,
         draw: Callable[[], float] = random.random,
+        tried: Callable[[Letter, str], None] | None = None,
     ) -> None:
         self._store = store
         self._operators = operators
@@ -101,10 +103,19 @@ class Dispatch:
         self._session = session
         self._clock = clock
         self._draw = draw
+        self._told = tried
         self._targets: dict[tuple[str, str], _Target] = {}
         self._look = asyncio.Event()
         self._stopping = False
         self._unknown: set[str] = set()
+
+    def use(self, channels: Mapping[str, Channel]) -> None:
+        """Send by these from now on. Pauses are over: whatever was wrong with the ones before may be put right."""
+        self._providers = {name: _Provider(channel) for name, channel in channels.items()}
+        for target in self._targets.values():
+            target.breaker = CLOSED
+        self._unknown.clear()
+        self._look.set()
 
     # ---- waking ------------------------------------------------------------------------------------------------
 
@@ -193,20 +204,21 @@ class Dispatch:
     def may_send(self, where: tuple[str, str]) -> bool:
         """Whether a target (channel and address) could be told now: its channel is set up and nothing is paused."""
         channel, address = where
-        return channel in self._providers and not self._paused(
-            self._targets.get(where) or _Target(channel, address)
-        )
+        return not self._paused(self._targets.get(where) or _Target(channel, address))
 
     # ---- one sender --------------------------------------------------------------------------------------------
 
     def _paused(self, target: _Target) -> bool:
         now = self._clock.now()
-        return is_open(target.breaker, now) or is_open(self._providers[target.channel].breaker, now)
+        provider = self._providers.get(target.channel)
+        return provider is None or is_open(target.breaker, now) or is_open(provider.breaker, now)
 
     async def _serve(self, target: _Target) -> None:
         """Send to one target until nothing is due for it, or it must pause."""
-        provider = self._providers[target.channel]
         while not self._stopping:
+            provider = self._providers.get(target.channel)
+            if provider is None:
+                return
             target.woken = False
             await self._in_time(target)
             if self._stopping or self._paused(target):
@@ -250,6 +262,8 @@ class Dispatch:
         outcome, reaction = await self._tried(claimed, provider.channel, target)
         self._heed(target, provider, reaction)
         await self._record(claimed.letter, outcome)
+        if self._told is not None:
+            self._told(claimed.letter, outcome.state)
         log.info(
             "delivery_tried",
             delivery=claimed.letter.delivery,

@@ -67,6 +67,8 @@ class Poll:
     clock: Clock
     pace_of: Callable[[Feed], Pace]
     draw: Callable[[], float] = random.random
+    polled: Callable[[str, timedelta], None] | None = None
+    """Told of every poll once it is kept: its outcome, and how long it took."""
 
     async def __call__(self, feed: Feed, state: FeedState) -> FeedState:
         """Poll a feed, keep what it said, offer what is new.
@@ -89,13 +91,16 @@ class Poll:
         new = await self.store.record_poll(record)
         for story, revision in new:
             self.publisher.offer(story, revision)
+        took = self.clock.now() - asked_at
+        if self.polled is not None:
+            self.polled(record.state.outcome, took)
         log.info(
             "feed_polled",
             feed=feed.name or feed.shown_url,
             outcome=record.state.outcome,
             detail=record.state.detail or None,
             new=len(new),
-            took=round((now - asked_at).total_seconds(), 3),
+            took=round(took.total_seconds(), 3),
             next_poll_at=record.state.next_at,
         )
         return record.state
@@ -247,10 +252,13 @@ class Polling:
         self._spacing = 60 / requests_per_minute if requests_per_minute else 0.0
         self._room = asyncio.Semaphore(at_once)
         self._heap: list[tuple[datetime, int, FeedId]] = []
+        self._queued: set[FeedId] = set()
         self._order = itertools.count()
         self._states: dict[FeedId, FeedState] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self.begun = False
+        """Whether feeds are polled when they are due."""
 
     async def once(self) -> None:
         """Poll every feed once, due or not."""
@@ -263,26 +271,47 @@ class Polling:
     async def run(self) -> None:
         """Poll every feed when it is due, until cancelled."""
         await self._load()
-        now = self._poll.clock.now()
-        for feed in self._feeds.values():
-            due = self._states.get(feed.id, FeedState()).next_at or first_poll(
-                len(self._feeds), usual=self._interval, now=now, draw=self._poll.draw()
-            )
-            self._push(due, feed.id)
+        self._queue(self._feeds.values())
+        self.begun = True
         try:
             while True:
                 await self._wait_for_the_next()
                 _, _, feed_id = heapq.heappop(self._heap)
-                await self._start(self._feeds[feed_id], again=True)
+                feed = self._feeds.get(feed_id)
+                if feed is None:
+                    self._queued.discard(feed_id)
+                    continue
+                await self._start(feed, again=True)
                 if self._spacing:
                     await asyncio.sleep(self._spacing)
         finally:
+            self.begun = False
+            self._heap.clear()
+            self._queued.clear()
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
 
+    async def replace(self, feeds: Sequence[Feed]) -> None:
+        """Follow these feeds from now on: new ones soon, those that are gone no more, the others when they are due."""
+        new = [feed for feed in feeds if feed.id not in self._feeds]
+        self._states |= await self._poll.store.feed_states([feed.id for feed in new])
+        self._feeds = {feed.id: feed for feed in feeds}
+        self._queue(new)
+
     async def _load(self) -> None:
         self._states = await self._poll.store.feed_states(self._feeds)
+
+    def _queue(self, feeds: Iterable[Feed]) -> None:
+        now = self._poll.clock.now()
+        for feed in feeds:
+            if feed.id in self._queued:
+                continue  # it was gone for a moment, and its turn still stands
+            self._queued.add(feed.id)
+            due = self._states.get(feed.id, FeedState()).next_at or first_poll(
+                len(self._feeds), usual=self._interval, now=now, draw=self._poll.draw()
+            )
+            self._push(due, feed.id)
 
     def _push(self, due: datetime, feed: FeedId) -> None:
         heapq.heappush(self._heap, (due, next(self._order), feed))

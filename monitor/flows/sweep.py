@@ -10,6 +10,8 @@ import structlog
 
 from monitor.errors import StoreError
 from monitor.ports import Clock, Publisher
+from monitor.settings import Keep
+from monitor.store.keep import Limits
 from monitor.stories.ids import SessionId, StoryId
 
 log = structlog.get_logger(__name__)
@@ -19,6 +21,8 @@ STALE_AFTER = timedelta(seconds=30)
 MOST_AT_ONCE = 500
 HALF_FULL = 0.5
 FORGET_EVERY = timedelta(hours=1)
+SIGHTINGS_KEPT = timedelta(days=90)
+"""An entry that comes back to its feed within this time is no new story."""
 
 
 class SweepStore(Protocol):
@@ -32,6 +36,8 @@ class SweepStore(Protocol):
 
     async def forget(self, *, claims_before: datetime, sessions_before: datetime) -> None: ...
 
+    async def prune(self, limits: Limits) -> dict[str, int]: ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Sweep:
@@ -41,6 +47,7 @@ class Sweep:
         fullness: How full the log is, from 0 to 1; nothing is offered into a log that is half full.
         freed: Called when a dead session's deliveries became free.
         window: How long claims matter.
+        keep: How long rows are kept that nothing waits for.
     """
 
     store: SweepStore
@@ -50,6 +57,7 @@ class Sweep:
     fullness: Callable[[], float]
     freed: Callable[[], None]
     window: timedelta
+    keep: Keep = field(default_factory=Keep)
     _now: asyncio.Event = field(default_factory=asyncio.Event)
     _everything: bool = True
     _forgot_at: datetime | None = None
@@ -83,10 +91,23 @@ class Sweep:
         if offered:
             log.info("stories_offered_again", count=offered)
         if self._forgot_at is None or now - self._forgot_at > FORGET_EVERY:
-            self._forgot_at = now
-            await self.store.forget(
-                claims_before=now - 2 * self.window, sessions_before=now - timedelta(days=30)
+            await self._forget(now)
+
+    async def _forget(self, now: datetime) -> None:
+        """Drop a little of what is old; while there is more, the next pass goes on, and then rests for an hour."""
+        gone = await self.store.prune(
+            Limits(
+                stories=now - self.keep.stories,
+                # Copies may still join an alert while its claims are looked at.
+                alerts=now - max(self.keep.deliveries, 2 * self.window),
+                sightings=now - SIGHTINGS_KEPT,
             )
+        )
+        if gone:
+            log.info("rows_pruned", **gone)
+            return
+        self._forgot_at = now
+        await self.store.forget(claims_before=now - 2 * self.window, sessions_before=now - timedelta(days=30))
 
     async def _offer(self, now: datetime, before: datetime) -> int:
         """Offer what was last offered before an instant, oldest first, a bounded number a pass."""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal, or_, select, update
 
 from monitor.alerts.letter import Copy, Letter, Reason, Span
+from monitor.alerts.reactions import GIVEN_UP
 from monitor.rules.rule import Priority
 from monitor.store import tables
 from monitor.store.rows import story_of
@@ -15,6 +16,9 @@ from monitor.stories.ids import DeliveryId, RuleId, SessionId, StoryId
 
 WAITING = ("pending", "ambiguous")
 """States in which a delivery is due when its time comes."""
+
+OPEN = (*WAITING, "dead")
+"""States in which people may still decide about a delivery: not being sent, not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,59 @@ def earliest(connection: Connection, after: datetime) -> datetime | None:
         .limit(1)
     ).first()
     return row.next_at if row else None
+
+
+# ---- what people decide --------------------------------------------------------------------------------------
+
+
+def retry(connection: Connection, delivery: DeliveryId, *, now: datetime) -> str | None:
+    """Make an open delivery due now, as if it had never been tried; one that may have arrived is asked about first.
+
+    Returns:
+        Its state before; None where there is no such delivery. Only one that was open is changed.
+    """
+    table = tables.deliveries
+    row = connection.execute(select(table.c.state, table.c.reason).where(table.c.id == delivery)).first()
+    if row is None or row.state not in OPEN:
+        return row.state if row else None
+    unsure = row.state == "ambiguous" or row.reason.startswith(GIVEN_UP)
+    _settle(
+        connection,
+        delivery,
+        state="ambiguous" if unsure else "pending",
+        next_at=now,
+        attempts=0,
+        counted_at=None,
+        ended_at=None,
+    )
+    return str(row.state)
+
+
+def drop(connection: Connection, delivery: DeliveryId, *, reason: str, now: datetime) -> str | None:
+    """Never send an open delivery, and keep why.
+
+    Returns:
+        Its state before; None where there is no such delivery. Only one that was open is changed.
+    """
+    table = tables.deliveries
+    state = connection.execute(select(table.c.state).where(table.c.id == delivery)).scalar()
+    if state in OPEN:
+        _settle(connection, delivery, state="suppressed", reason=reason, next_at=None, ended_at=now)
+    return state
+
+
+def _settle(connection: Connection, delivery: DeliveryId, **values: Any) -> None:
+    table = tables.deliveries
+    connection.execute(update(table).where(table.c.id == delivery).values(**values))
+
+
+def dead(connection: Connection) -> tuple[DeliveryId, ...]:
+    """Every dead delivery, oldest first."""
+    table = tables.deliveries
+    rows = connection.execute(
+        select(table.c.id).where(table.c.state == "dead").order_by(table.c.created_at, table.c.id)
+    )
+    return tuple(row.id for row in rows)
 
 
 # ---- the letter ----------------------------------------------------------------------------------------------

@@ -39,17 +39,16 @@ def find(connection: Connection, what: str) -> tuple[Judged, ...]:
         rows = connection.execute(
             select(table).where(likely).order_by(table.c.seen_at, table.c.revision).limit(500)
         )
-        return tuple(
-            _judged(connection, row) for row in rows if row.link and canonical_link(row.link) == bare
-        )
+        return tuple(judged(connection, row) for row in rows if row.link and canonical_link(row.link) == bare)
     alert = connection.execute(select(tables.alerts.c.story).where(tables.alerts.c.id == what)).scalar()
     if alert is not None:
         wanted = [table.c.id == alert]
     rows = connection.execute(select(table).where(*wanted).order_by(table.c.revision))
-    return tuple(_judged(connection, row) for row in rows)
+    return tuple(judged(connection, row) for row in rows)
 
 
-def _judged(connection: Connection, row: Row[Any]) -> Judged:
+def judged(connection: Connection, row: Row[Any]) -> Judged:
+    """What became of the revision in a row of `stories`."""
     matches, members = tables.matches, tables.alert_stories
     rules = connection.execute(
         select(matches.c.name)
@@ -73,7 +72,7 @@ def stories_since(connection: Connection, after: datetime, limit: int = 500) -> 
     rows = connection.execute(
         select(table).where(table.c.decided_at > after).order_by(table.c.decided_at, table.c.id).limit(limit)
     ).all()
-    return tuple(_judged(connection, row) for row in rows)
+    return tuple(judged(connection, row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def check(connection: Connection) -> None:
         raise SchemaError("this database is empty: `monitor run` makes it")
     if found != HEAD:
         raise SchemaError(
-            f"this database has schema {found}, this program needs {HEAD}: `monitor run` upgrades it"
+            f"this database has schema {found}, this program needs {HEAD}: `monitor run` upgrades it, or `monitor db upgrade`"
         )
 
 

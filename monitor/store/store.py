@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from monitor.alerts.decide import Decision, Told, Twin
 from monitor.errors import StoreError
 from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import Validators
-from monitor.store import decisions, deliveries, history, polls, schema, sqlite, workers
+from monitor.store import decisions, deliveries, history, keep, polls, schema, sqlite, workers
 from monitor.store.engine import Database, SingleWriter
 from monitor.stories.ids import DeliveryId, EntryKey, FeedId, SessionId, StoryId
 from monitor.stories.story import Story
@@ -105,6 +106,18 @@ class Store:
 
         await self._database.write(work)
 
+    async def prune(self, limits: keep.Limits) -> dict[str, int]:
+        """Let the oldest rows of each kind go that may go, a small transaction each; gives how many, by table."""
+        gone = {}
+        for kind in keep.KINDS:
+            # Finding takes long where nothing is to be found: it is done beside the writer.
+            keys = await self._database.read(partial(kind.find, limits=limits))
+            if keys:
+                gone[kind.table.name] = await self._database.write(
+                    partial(kind.drop, keys=keys, limits=limits)
+                )
+        return gone
+
     async def counts(self) -> history.Counts:
         """How much there is, and what waits."""
         return await self._database.read(history.counts)
@@ -134,6 +147,14 @@ class Store:
     async def next_due(self, after: datetime) -> datetime | None:
         """When the next delivery falls due after an instant."""
         return await self._database.read(lambda c: deliveries.earliest(c, after))
+
+    async def retry_delivery(self, delivery: DeliveryId, *, now: datetime) -> str | None:
+        """Make an open delivery due now; gives its state before, or None where there is none."""
+        return await self._database.write(lambda c: deliveries.retry(c, delivery, now=now))
+
+    async def drop_delivery(self, delivery: DeliveryId, *, reason: str, now: datetime) -> str | None:
+        """Never send an open delivery; gives its state before, or None where there is none."""
+        return await self._database.write(lambda c: deliveries.drop(c, delivery, reason=reason, now=now))
 
     async def backlog(self) -> deliveries.Backlog:
         """The outbox by state."""
@@ -189,3 +210,24 @@ def open_sqlite(path: Path, *, make: bool) -> Store:
         engine.dispose()
         raise
     return Store(SingleWriter(engine, is_busy=sqlite.is_busy))
+
+
+def upgrade_sqlite(path: Path) -> str | None:
+    """Make the schema in a SQLite file, or bring it to this program's.
+
+    Returns:
+        The schema it had, or None where it had none.
+
+    Raises:
+        StoreError: The file cannot be opened, is no database, or has a newer schema.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sqlite.open_engine(path)
+    try:
+        with sqlite.translated(path):
+            with engine.connect().execution_options(reading=True) as connection:
+                found = schema.revision(connection)
+            schema.upgrade(engine)
+        return found
+    finally:
+        engine.dispose()

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema that this program reads and writes; the newest file in migrations/versions has the same number."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -84,6 +84,7 @@ class Newsroom:
         settings = {
             "rules": "rules.yaml",
             "network": {"allow": ["127.0.0.0/8"]},
+            "web": "off",
             "polling": {"interval": "1s", "min_interval": "1s", "max_interval": "2s"},
             "slack": {"token": self.slack.token, "api_url": self.slack.api_url},
             "email": {

@@ -170,6 +170,32 @@ async def test_a_restart_polls_nothing_early(store):
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_list_that_changes_is_followed_as_it_is_now(store):
+    clock = Clock()
+    one, two, three = (a_feed(f"https://news.example/{n}") for n in range(3))
+    poll, answers = polling(store, an_answer(an_entry("One")), clock=clock, feeds=[one, two])
+    running = asyncio.create_task(poll.run())
+
+    async def rounds(feed, count=2):
+        """Let time pass until a feed was asked so often; gives everything that was asked meanwhile."""
+        answers.asked.clear()
+        async with asyncio.timeout(10):
+            while sum(ask.url == feed.url for ask in answers.asked) < count:
+                clock.forward(MINUTE)
+                poll._changed.set()  # the fake clock went on
+                await store.counts()
+        return {ask.url for ask in answers.asked}
+
+    assert await rounds(two) >= {one.url, two.url}
+    await poll.replace([two, three])
+    await rounds(three)  # a poll of the first may have been under way
+    assert await rounds(three) == {two.url, three.url}
+    await poll.replace([one, two, three])
+    assert await rounds(three) == {one.url, two.url, three.url}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_while_the_database_refuses_a_poll_changes_nothing_and_is_asked_again_soon(store):
     class Refusing:
         def __init__(self, store):

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from monitor import service
-from monitor.errors import Busy, RuleError, SettingsError
+from monitor.errors import Busy, OperatorError, RuleError, SettingsError
+from monitor.settings import Web
 from monitor.shipped import shipped
 from monitor.store import deliveries, history
 from tests.touch.workspace_kit import Workspace, rss
@@ -221,3 +222,57 @@ async def test_operators_hear_of_refused_files_and_of_failing_feeds_once(tmp_pat
             await until(lambda: len(workspace.server.asked["/gone.xml"]) > 4)
             await one.dispatch.idle()
         assert len(workspace.mail.messages) == 2
+
+
+async def test_a_changed_rule_file_is_in_force_within_seconds_and_a_broken_one_leaves_the_old(tmp_path):
+    receivers = {"metals-desk": {"slack": ["C0METALS"]}, "ops": {"email": ["ops@news.example"]}}
+    async with Workspace(tmp_path, settings={"receivers": receivers, "ops_receiver": "ops"}) as workspace:
+        workspace.feed("/a.xml", rss(("Silver is up again this morning", "x")))
+        rules = tmp_path / "rules.yaml"
+        async with running(workspace) as one:
+            judge = one.in_force.judge
+            rules.write_text("rules:\n  Silver: [silver]\n")
+            await until(lambda: one.in_force.judge is not judge)
+            workspace.feed("/a.xml", rss(("Silver is down at noon, traders say", "x")))
+            await workspace.slack.wait_for(1)
+            rules.write_text("rules:\n  Silver: {anny: [silver]}\n")
+            await workspace.mail.wait_for(1)
+            assert "anny" in workspace.mail.caught[0].text()
+            workspace.feed("/a.xml", rss(("Silver is where it was in the evening", "x")))
+            await workspace.slack.wait_for(2)
+            await asyncio.sleep(0)
+            assert len(workspace.mail.messages) == 1
+
+
+async def test_feeds_and_receivers_that_change_are_followed(tmp_path):
+    async with Workspace(tmp_path) as workspace:
+        workspace.feed("/a.xml", rss(("Gold of the first feed", "x")))
+        async with running(workspace) as one:
+            workspace.settings = {"receivers": {"metals-desk": {"slack": ["C0OTHER"]}}}
+            workspace.feed("/b.xml", rss(("Copper of the second feed", "x")))
+            workspace.written()
+            await workspace.slack.wait_for(1)
+            assert workspace.slack.messages[0]["channel"] == "C0OTHER"
+            assert len(one.feeds) == 2
+
+
+async def test_a_port_that_somebody_chose_and_that_is_taken_stops_the_service(tmp_path):
+    async with Workspace(tmp_path) as workspace:
+        workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
+        workspace.settings["web"] = {"listen": workspace.server.url("").removeprefix("http://")}
+        with pytest.raises(OperatorError, match="cannot listen"):
+            await service.run(workspace.loaded())
+
+
+async def test_a_port_that_nobody_chose_and_that_is_taken_does_not(tmp_path):
+    async with Workspace(tmp_path) as workspace:
+        workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
+        taken = workspace.server.url("").removeprefix("http://")
+        loaded = workspace.loaded()
+        unsaid = loaded.model_copy(update={"web": Web(listen=taken)})
+        unsaid.model_fields_set.discard("web")
+        stop = asyncio.Event()
+        task = asyncio.create_task(service.run(unsaid, stop=stop))
+        await workspace.slack.wait_for(1)
+        stop.set()
+        await task

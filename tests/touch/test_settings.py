@@ -93,6 +93,13 @@ def test_the_environment_overlays_the_file(tmp_path):
         ("timezone: Asia/Almata", "monitor.yaml:1:11: there is no time zone 'Asia/Almata'"),
         ("database: mysql://x", "monitor.yaml:1:11: 'mysql://' is no database that monitor can use"),
         ("broker: rabbit://x", "monitor.yaml:1:9: 'rabbit://' is no broker that monitor can use"),
+        (
+            "web: {listen: 8080}",
+            "monitor.yaml:1:15: '8080' is no address to listen on - write it like 127.0.0.1",
+        ),
+        ("web: {listen: 127.0.0.1:99999}", "'127.0.0.1:99999' is no address to listen on"),
+        ("web: {listen: http://localhost:80}", "is no address to listen on"),
+        ("web: on", "monitor.yaml:1:6: "),
         ("network: {allow: [10.0.0.0/99]}", "'10.0.0.0/99' is no network"),
         ("receivers: {a: {}}", "monitor.yaml:1:13: receiver 'a' has no address"),
         ("receivers: {a: {slack: general}}", "'general' is no Slack channel id"),
@@ -118,3 +125,24 @@ def test_every_message_names_the_place_and_the_way_out(tmp_path, text, message):
 
 def test_all_problems_come_at_once(tmp_path):
     assert len(problems(tmp_path, "polling: {intervall: 5m}\ntimezone: nowhere\nfeedz: x\n")) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [
+        ("", "127.0.0.1:8080"),
+        ("web: {listen: '[::1]:0'}", "[::1]:0"),
+        ("web: {listen: monitor.news.example:9000}", "monitor.news.example:9000"),
+        ("web: {listen: off}", None),
+        ("web: off", None),
+        ("web: 'off'", None),
+        ("web: false", None),
+    ],
+)
+def test_where_the_web_server_listens(tmp_path, text, listen):
+    assert read(tmp_path, text)[0].web.listen == listen
+
+
+def test_the_environment_says_where_the_web_server_listens(tmp_path):
+    settings, _ = read(tmp_path, "web: off", {"MONITOR_WEB__LISTEN": "0.0.0.0:8080"})
+    assert settings.web.listen == "0.0.0.0:8080"

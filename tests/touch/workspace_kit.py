@@ -71,6 +71,7 @@ class Workspace:
         settings = {
             "rules": "rules.yaml",
             "network": {"allow": ["127.0.0.0/8"]},
+            "web": "off",
             "polling": {"interval": "1s", "min_interval": "1s", "max_interval": "2s", "timeout": "5s"},
             "slack": {"token": self.slack.token, "api_url": self.slack.api_url},
             "email": {

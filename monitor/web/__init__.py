@@ -1,0 +1,1 @@
+"""Health and numbers over HTTP, for probes and for Prometheus."""
