@@ -43,7 +43,7 @@ def letter(
             title=_TITLE,
             summary=_SUMMARY,
             link="https://harbour-post.example/news/tram-line-opens",
-            authors=("A. Writer",),
+            authors=("City desk",),
             language="en",
             published_at=NOON,
             seen_at=NOON + timedelta(seconds=38),

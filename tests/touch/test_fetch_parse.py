@@ -20,7 +20,7 @@ RSS = """<?xml version="1.0" encoding="windows-1251"?>
 ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="kk" xml:base="https://b.example/dir/"><title type="html">Жаңалық &amp;amp; ауа</title>
 <entry><id>tag:b.example,2026:1</id><title>The &lt;br&gt; tag</title><link href="1.html"/><updated>2026-03-02T12:00:00Z</updated>
 <content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>One</p><p>Two <b>words</b></p></div></content>
-<author><name>N. Writer</name></author><category term="roads"/></entry></feed>"""
+<author><name>City desk</name></author><category term="roads"/></entry></feed>"""
 
 RDF = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
 xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="https://c.example/"><title>C</title><link>https://c.example/</link></channel>
@@ -39,7 +39,7 @@ JSON = {
     "language": "en-gb",
     "items": [
         {"id": 7, "url": "/7", "title": "T", "content_html": "<p>a</p><p>b</p>", "date_published": "2026-03-02T12:00:00+05:00",
-         "authors": [{"name": "N. Writer"}], "tags": ["x"], "attachments": [{"url": "/7.mp3"}]},
+         "authors": [{"name": "City desk"}], "tags": ["x"], "attachments": [{"url": "/7.mp3"}]},
         {"id": "8", "content_text": "one\ntwo <b>"},
         "junk",
     ],
@@ -96,7 +96,7 @@ async def test_atom(parsed):
             "title": "The <br> tag",
             "summary": "",
             "content": "One\nTwo words",
-            "authors": ["N. Writer"],
+            "authors": ["City desk"],
             "categories": ["roads"],
             "language": "kk",
             "published_at": None,
@@ -114,8 +114,8 @@ async def test_atom(parsed):
             "content",
             "One\nTwo",
         ),
-        ("<author>n@writers.house (N. Writer)</author>", "authors", ["N. Writer"]),
-        ("<author>N. Writer</author>", "authors", ["N. Writer"]),
+        ("<author>n@writers.house (City desk)</author>", "authors", ["City desk"]),
+        ("<author>City desk</author>", "authors", ["City desk"]),
         ("<dc:creator>A</dc:creator><dc:creator>B</dc:creator>", "authors", ["A", "B"]),
         ("<pubDate>Mon, 01 Jan 0001 00:00:00 +0000</pubDate>", "published_at", None),
         ("<guid>https://a.example/5</guid>", "link", "https://a.example/5"),
@@ -157,7 +157,7 @@ async def test_a_json_feed(parsed):
     assert (found["format"], found["language"], found["dropped"]) == ("json11", "en-GB", 1)
     first, second = found["entries"]
     assert (first["id"], first["link"], first["content"]) == ("7", "https://e.example/7", "a\nb")
-    assert (first["authors"], first["enclosures"]) == (["N. Writer"], ["https://e.example/7.mp3"])
+    assert (first["authors"], first["enclosures"]) == (["City desk"], ["https://e.example/7.mp3"])
     assert (second["title"], second["content"], second["link"]) == ("", "one\ntwo <b>", None)
 
 
