@@ -200,6 +200,8 @@ async def reloaded(service: Service) -> None:
         service.retired.extend(service.channels.values())
         service.channels = channels.build(settings.slack, settings.email, press=service.press)
         service.dispatch.use(service.channels)
+        await service.store.hasten(SystemClock().now())
+        service.dispatch.look()
     service.settings = settings
     log.info("files_reloaded", feeds=len(force.feeds), rules=len(written.desk.rules))
     await _tell_refused(service, (*written.problems, *tried.problems))

@@ -111,6 +111,17 @@ def record(
     )
 
 
+def hasten(connection: Connection, now: datetime) -> int:
+    """Make due whatever failed and waits for its next try: what stood in its way may be put right."""
+    table = tables.deliveries
+    done = connection.execute(
+        update(table)
+        .where(table.c.state.in_(WAITING), table.c.tried_at.is_not(None), table.c.next_at > now)
+        .values(next_at=now)
+    )
+    return done.rowcount
+
+
 def release_dead(connection: Connection, *, alive: tuple[SessionId, ...], now: datetime) -> int:
     """Deliveries that a dead session was working on may have been sent: each is asked about before it is sent."""
     table = tables.deliveries

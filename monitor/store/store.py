@@ -156,6 +156,10 @@ class Store:
         """Never send an open delivery; gives its state before, or None where there is none."""
         return await self._database.write(lambda c: deliveries.drop(c, delivery, reason=reason, now=now))
 
+    async def hasten(self, now: datetime) -> int:
+        """Make due whatever failed and waits; gives how many."""
+        return await self._database.write(lambda c: deliveries.hasten(c, now))
+
     async def backlog(self) -> deliveries.Backlog:
         """The outbox by state."""
         return await self._database.read(deliveries.backlog)

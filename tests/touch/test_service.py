@@ -256,6 +256,21 @@ async def test_feeds_and_receivers_that_change_are_followed(tmp_path):
             assert len(one.feeds) == 2
 
 
+async def test_a_token_that_was_put_right_sends_at_once_what_waited(tmp_path):
+    async with Workspace(tmp_path) as workspace:
+        right = {"token": workspace.slack.token, "api_url": workspace.slack.api_url}
+        workspace.settings["slack"] = right | {"token": "wrong"}
+        workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
+        async with running(workspace) as one:
+            async with asyncio.timeout(20):
+                while "token" not in "".join(row.reason for row in await one.store.read(deliveries.listing)):
+                    await asyncio.sleep(0.05)
+            workspace.settings["slack"] = right
+            workspace.written()
+            async with asyncio.timeout(20):
+                await workspace.slack.wait_for(1)
+
+
 async def test_a_port_that_somebody_chose_and_that_is_taken_stops_the_service(tmp_path):
     async with Workspace(tmp_path) as workspace:
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
