@@ -7,7 +7,7 @@ import click
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json, say_table
 from monitor.cli.why import said
-from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.cli.workspace import opened_store, settings_of, wait_for, when
 from monitor.settings import Settings
 from monitor.store import deliveries, history
 from monitor.store.deliveries import DeliveryRow
@@ -76,19 +76,13 @@ def show(ctx: click.Context, alert: str, as_json: bool) -> int:
 
 
 async def _alerts(settings: Settings, *, alert: str | None = None, limit: int = 1) -> tuple[AlertRow, ...]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return await store.read(lambda c: history.alerts(c, alert=alert, limit=limit))
-    finally:
-        await store.close()
 
 
 async def _deliveries(settings: Settings, alert: str) -> tuple[DeliveryRow, ...]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return await store.read(lambda c: deliveries.listing(c, alert=alert))
-    finally:
-        await store.close()
 
 
 def as_dict(row: AlertRow) -> dict[str, Any]:

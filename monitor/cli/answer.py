@@ -21,11 +21,6 @@ def say_json(value: object) -> None:
     click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
-def say_json_line(value: object) -> None:
-    """Print one JSON object on one line, at once."""
-    click.echo(json.dumps(_plain(value), ensure_ascii=False))
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

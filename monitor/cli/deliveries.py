@@ -10,7 +10,7 @@ from monitor.cli import FINE, NO
 from monitor.cli.alerts import vars_of
 from monitor.cli.answer import json_option, say_json, say_table
 from monitor.cli.why import said
-from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.cli.workspace import opened_store, settings_of, wait_for, when
 from monitor.settings import Settings
 from monitor.store import deliveries as outbox
 from monitor.store.deliveries import DeliveryRow
@@ -151,18 +151,12 @@ _CLOSED = {
 
 
 async def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return await work(store)
-    finally:
-        await store.close()
 
 
 async def _rows(
     settings: Settings, *, state: str | None = None, delivery: str | None = None, limit: int = 1
 ) -> tuple[DeliveryRow, ...]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return await store.read(lambda c: outbox.listing(c, state=state, delivery=delivery, limit=limit))
-    finally:
-        await store.close()

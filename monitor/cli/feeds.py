@@ -1,6 +1,7 @@
 """`monitor feeds`: the feed list and its state, one poll, what is read from an answer, what a feed said lately."""
 
 import json
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from monitor.cli import FINE, NO, OUTSIDE
 from monitor.cli.answer import json_option, say_json, say_table
 from monitor.cli.feed_files import add, export, import_feeds, remove, the_feed
 from monitor.cli.feed_search import find
-from monitor.cli.workspace import fetching, open_store, settings_of, wait_for, when
+from monitor.cli.workspace import fetching, opened_store, settings_of, wait_for, when
 from monitor.errors import StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
@@ -79,14 +80,12 @@ def list_feeds(ctx: click.Context, state: str | None, as_json: bool) -> int:
 
 async def _states(settings: Settings) -> dict[Any, FeedState]:
     """The feeds' states, or none where no service has run yet."""
-    try:
-        store = open_store(settings)
-    except StoreError:
-        return {}
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(opened_store(settings))
+        except StoreError:
+            return {}
         return await store.feed_states()
-    finally:
-        await store.close()
 
 
 def _as_json(feed: Feed, state: FeedState) -> dict[str, Any]:
@@ -145,15 +144,13 @@ def history(ctx: click.Context, feed: str, limit: int, as_json: bool) -> int:
 
 
 async def _history(settings: Settings, feed: Feed, limit: int) -> tuple[FeedState, tuple[Judged, ...]]:
-    try:
-        store = open_store(settings)
-    except StoreError:
-        return FeedState(), ()
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(opened_store(settings))
+        except StoreError:
+            return FeedState(), ()
         states = await store.feed_states([feed.id])
         return states.get(feed.id, FeedState()), await store.read(lambda c: stories_of(c, feed.id, limit))
-    finally:
-        await store.close()
 
 
 def _story_as_json(one: Judged) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json
-from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.cli.workspace import opened_store, settings_of, wait_for, when
 from monitor.errors import StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
@@ -70,8 +70,7 @@ def status(ctx: click.Context, as_json: bool) -> int:
 async def _gathered(settings: Settings) -> Status:
     now = datetime.now(UTC)
     feeds = listing.read(settings.feeds, receivers=settings.receiver_names).feeds
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         states = await store.feed_states()
         sessions = await store.read(workers.latest)
         return Status(
@@ -83,8 +82,6 @@ async def _gathered(settings: Settings) -> Status:
             backlog=await store.backlog(),
             dead=await store.read(lambda c: deliveries.listing(c, state="dead", limit=100)),
         )
-    finally:
-        await store.close()
 
 
 def _needs(found: Status, settings: Settings) -> list[str]:

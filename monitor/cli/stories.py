@@ -6,7 +6,7 @@ import click
 
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json, say_table
-from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.cli.workspace import opened_store, settings_of, wait_for, when
 from monitor.settings import Settings
 from monitor.store import history
 from monitor.store import search as words
@@ -76,19 +76,13 @@ def show(ctx: click.Context, story: str, as_json: bool) -> int:
 
 
 async def _search(settings: Settings, query: str, limit: int) -> tuple[Judged, ...]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return await store.read(lambda c: words.search(c, query, limit=limit))
-    finally:
-        await store.close()
 
 
 async def _find(settings: Settings, story: str) -> tuple[Judged, ...]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         return (await store.read(lambda c: history.find(c, story)))[::-1]
-    finally:
-        await store.close()
 
 
 def as_dict(judged: Judged) -> dict[str, Any]:

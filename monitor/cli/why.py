@@ -7,7 +7,7 @@ import click
 
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json
-from monitor.cli.workspace import open_store, settings_of, wait_for, when
+from monitor.cli.workspace import opened_store, settings_of, wait_for, when
 from monitor.settings import Settings
 from monitor.store import deliveries, history
 from monitor.store.deliveries import DeliveryRow
@@ -33,16 +33,13 @@ def why(ctx: click.Context, story: str, as_json: bool) -> int:
 
 
 async def _found(settings: Settings, story: str) -> list[tuple[Judged, tuple[DeliveryRow, ...]]]:
-    store = open_store(settings)
-    try:
+    async with opened_store(settings) as store:
         named = await store.read(lambda c: deliveries.listing(c, delivery=story))
         what = named[0].story if named else story
         found = await store.read(lambda c: history.find(c, what))
         return [
             (judged, await store.read(partial(deliveries.listing, story=judged.story.id))) for judged in found
         ]
-    finally:
-        await store.close()
 
 
 def _as_json(judged: Judged, sent: tuple[DeliveryRow, ...]) -> dict[str, Any]:

@@ -56,13 +56,18 @@ def receivers_if_any(ctx: click.Context) -> frozenset[str] | None:
         return None
 
 
-def open_store(settings: Settings) -> Store:
-    """The workspace's store, beside the service.
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """The workspace's store, beside the service, until the block ends.
 
     Raises:
         StoreError: There is none yet, or it cannot be used.
     """
-    return open_sqlite(settings.database_path, make=False)
+    store = open_sqlite(settings.database_path, make=False)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def stored_story(ctx: click.Context, story: str) -> Story | None:
@@ -70,11 +75,8 @@ def stored_story(ctx: click.Context, story: str) -> Story | None:
     from monitor.store import history
 
     async def find() -> Story | None:
-        store = open_store(settings_of(ctx))
-        try:
+        async with opened_store(settings_of(ctx)) as store:
             found = await store.read(lambda connection: history.find(connection, story))
-        finally:
-            await store.close()
         return found[-1].story if found else None
 
     try:

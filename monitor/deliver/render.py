@@ -163,14 +163,6 @@ def read_sources(folder: Path | None) -> tuple[dict[str, str], dict[str, Path]]:
     return sources, own
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """Words for a channel, and whether a template failed and the plain form stands in."""
-
-    text: str
-    failed: str | None = None
-
-
 @dataclass(slots=True)
 class Templates:
     """A set of templates, compiled when first used.

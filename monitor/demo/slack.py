@@ -123,11 +123,6 @@ class SlackStandIn:
         async with self._changed:
             await self._changed.wait_for(lambda: len(self.messages) >= count)
 
-    async def wait_for_calls(self, count: int) -> None:
-        """Wait until so many calls came in, answered or not."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: len(self.calls) >= count)
-
     # ---- calls -----------------------------------------------------------------------------------------------
 
     async def _call(self, request: web.Request) -> web.StreamResponse:

@@ -29,7 +29,7 @@ from monitor.feeds.outcome import (
 )
 from monitor.feeds.schedule import FAILING_AFTER, Pace, first_poll, next_poll
 from monitor.ports import Clock, Fetcher, Operators, Publisher
-from monitor.store.polls import SEEN_AGAIN_AFTER, Known, PollRecord, Sighting
+from monitor.store.polls import SEEN_AGAIN_AFTER, PollRecord, Sighting
 from monitor.stories.identity import fingerprint, keys
 from monitor.stories.ids import EntryKey, FeedId, StoryId, story_id
 from monitor.stories.links import host_of
@@ -52,7 +52,7 @@ class PollStore(Protocol):
 
     async def validators(self, feed: FeedId) -> Validators: ...
 
-    async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> Known: ...
+    async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> dict[EntryKey, Sighting]: ...
 
     async def record_poll(self, poll: PollRecord) -> tuple[tuple[StoryId, int], ...]: ...
 
@@ -82,12 +82,10 @@ class Poll:
             Ask(url=feed.url, validators=validators, slow=state.slow >= SLOW_TWICE)
         )
         now = self.clock.now()
-        known = Known(state=state, sightings={})
+        known: dict[EntryKey, Sighting] = {}
         if isinstance(outcome, Fetched):
             known = await self.store.known(feed.id, keys(outcome.document.entries))
-        record = judged(
-            feed, state, outcome, known.sightings, pace=self.pace_of(feed), now=now, draw=self.draw()
-        )
+        record = judged(feed, state, outcome, known, pace=self.pace_of(feed), now=now, draw=self.draw())
         new = await self.store.record_poll(record)
         for story, revision in new:
             self.publisher.offer(story, revision)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, tuple_, update
+from sqlalchemy import Connection, or_, select, tuple_, update
 
 from monitor.alerts.decide import Decision, Told, Twin, Verdict, urgency
 from monitor.alerts.same import keys as keys_of
@@ -258,10 +258,3 @@ def forget_claims(connection: Connection, *, before: datetime) -> int:
     table = tables.claims
     done = connection.execute(table.delete().where(table.c.claimed_at < before))
     return done.rowcount
-
-
-def count_undecided(connection: Connection) -> int:
-    """How many revisions wait to be judged."""
-    table = tables.stories
-    count = connection.execute(select(func.count()).where(table.c.decided_at.is_(None))).scalar()
-    return int(count or 0)

@@ -1,6 +1,6 @@
 """Feeds as they were last asked, what was seen in them, and the one transaction that a poll ends with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,14 +28,6 @@ class Sighting:
     revision: int
     fingerprint: str
     last_seen_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the store knows of a feed before a poll's answer is judged."""
-
-    state: FeedState
-    sightings: Mapping[EntryKey, Sighting]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +117,8 @@ def _put_feed(connection: Connection, poll: PollRecord) -> None:
 # ---- reading -------------------------------------------------------------------------------------------------
 
 
-def known(connection: Connection, feed: FeedId, keys: Sequence[EntryKey]) -> Known:
-    """What is known of a feed and of these entries of it."""
+def known(connection: Connection, feed: FeedId, keys: Sequence[EntryKey]) -> dict[EntryKey, Sighting]:
+    """What is known of these entries of a feed."""
     table = tables.sightings
     found: dict[EntryKey, Sighting] = {}
     for start in range(0, len(keys), 500):
@@ -139,7 +131,7 @@ def known(connection: Connection, feed: FeedId, keys: Sequence[EntryKey]) -> Kno
                 fingerprint=row.fingerprint,
                 last_seen_at=row.last_seen_at,
             )
-    return Known(state=states(connection, [feed]).get(feed, FeedState()), sightings=found)
+    return found
 
 
 def states(connection: Connection, feeds: Iterable[FeedId] | None = None) -> dict[FeedId, FeedState]:

@@ -49,8 +49,8 @@ class Store:
         """Those to send with the next request."""
         return await self._database.read(lambda c: polls.validators(c, feed))
 
-    async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> polls.Known:
-        """What is known of a feed and of these entries of it."""
+    async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> dict[EntryKey, polls.Sighting]:
+        """What is known of these entries of a feed."""
         return await self._database.read(lambda c: polls.known(c, feed, keys))
 
     async def record_poll(self, poll: polls.PollRecord) -> tuple[tuple[StoryId, int], ...]:

@@ -12,7 +12,6 @@ from monitor.store import tables
 from monitor.store.rows import insert
 from monitor.stories.ids import SessionId
 
-RENEWED_EVERY = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=15)
 
 

@@ -71,8 +71,8 @@ async def test_a_poll_keeps_stories_sightings_and_validators_together(store):
     assert await store.undecided(story.id, 1) == story
     assert await store.validators(story.feed) == validators
     known = await store.known(story.feed, [EntryKey(story.title), EntryKey("unknown")])
-    assert list(known.sightings) == [EntryKey(story.title)]
-    assert known.state.next_at == NOON + MINUTE
+    assert list(known) == [EntryKey(story.title)]
+    assert (await store.feed_states([story.feed]))[story.feed].next_at == NOON + MINUTE
     assert await store.feed_titles() == {story.feed: "The News"}
 
 

@@ -134,7 +134,7 @@ async def test_an_entry_is_known_until_long_after_its_feed_had_it_last(store):
     await pass_at(store, NOON + 89 * DAY)
     assert await count(store, tables.sightings) == 2
     await pass_at(store, NOON + 91 * DAY)
-    assert list((await store.known(gone.feed, ["Gone", "Stays"])).sightings) == ["Stays"]
+    assert list(await store.known(gone.feed, ["Gone", "Stays"])) == ["Stays"]
 
 
 async def test_entries_of_a_feed_that_has_not_changed_for_a_year_stay_known(store):
