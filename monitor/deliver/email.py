@@ -24,6 +24,7 @@ from aiosmtplib.errors import (
 from monitor.alerts.letter import Finding, Letter, Reply, Stage, Unknowable
 from monitor.deliver.render import HTML, SUBJECT, TEXT, Press, plain_form
 from monitor.deliver.text import header
+from monitor.faults import Point, reach
 from monitor.rules.rule import Priority
 from monitor.settings import Email
 
@@ -135,6 +136,8 @@ class _Reached:
             if data != b"DATA\r\n":
                 self.stage = Stage.WRITTEN
             write(data)
+            if self.stage is Stage.WRITTEN:
+                reach(Point.IN_SEND)
 
         protocol.write = noted  # type: ignore[method-assign]
 

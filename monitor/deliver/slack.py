@@ -3,6 +3,7 @@
 Source: docs.slack.dev, chat.postMessage, conversations.history, reference/block-kit/blocks.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, 
 from monitor.deliver.render import SLACK, Press, blocks_of, plain_form
 from monitor.deliver.text import SECTION_LIMIT, slack_cut, slack_escaped, slack_from_html, slack_length
 from monitor.deliver.view import View
+from monitor.faults import Point, reach
 from monitor.secret import Secret
 from monitor.stories.ids import client_message_id
 
@@ -130,7 +132,9 @@ class SlackChannel:
     def _open(self) -> AsyncWebClient:
         if self._client is None:
             # The session is ours so that one time limit holds from the first byte to the last.
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=10))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=10), trace_configs=[_traced()]
+            )
             self._client = AsyncWebClient(
                 token=self._token.reveal(),
                 base_url=self._api_url,
@@ -140,6 +144,18 @@ class SlackChannel:
                 logger=_QUIET,
             )
         return self._client
+
+
+def _traced() -> aiohttp.TraceConfig:
+    """Notice when a request is written."""
+
+    async def written(*_: object) -> None:
+        # aiohttp calls this right before it writes, in the same step of the loop.
+        asyncio.get_running_loop().call_soon(reach, Point.IN_SEND)
+
+    traces = aiohttp.TraceConfig()
+    traces.on_request_chunk_sent.append(written)
+    return traces
 
 
 # ---- answers -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from monitor.alerts.breaker import CLOSED, Breaker, is_open, paused, recovered
 from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
 from monitor.alerts.reactions import Pause, Reaction, react, unanswered
 from monitor.errors import StoreError
+from monitor.faults import Point, reach
 from monitor.ports import Channel, Clock, Operators
 from monitor.store.deliveries import Claimed, Outcome
 from monitor.stories.ids import DeliveryId, SessionId
@@ -262,6 +263,7 @@ class Dispatch:
         outcome, reaction = await self._tried(claimed, provider.channel, target)
         self._heed(target, provider, reaction)
         await self._record(claimed.letter, outcome)
+        reach(Point.AFTER_RECORD)
         if self._told is not None:
             self._told(claimed.letter, outcome.state)
         log.info(
@@ -289,10 +291,12 @@ class Dispatch:
             if settled is not None:
                 return settled
         target.sent_at.append(asyncio.get_running_loop().time())
+        reach(Point.BEFORE_SEND)
         try:
             reply = await channel.send(claimed.letter)
         except Exception as error:
             reply = _bug(claimed.letter, error)
+        reach(Point.AFTER_SEND)
         reaction = self._reaction(claimed, reply)
         return _outcome(reaction, reply), reaction
 

@@ -9,6 +9,7 @@ import structlog
 from monitor.alerts.decide import Decision, Policy, Told, Twin, decide
 from monitor.alerts.routes import Routes
 from monitor.errors import StoreError
+from monitor.faults import Point, reach
 from monitor.feeds.feed import Feed
 from monitor.matching.evidence import Match
 from monitor.ports import Clock, Publisher
@@ -72,6 +73,7 @@ class Intake:
         matches = self.in_force.judge.match(found)
         for _ in range(MOST_OVERTAKEN):
             decision = await self._decide(found, matches)
+            reach(Point.AFTER_MATCH)
             match await self.store.record_decision(decision):
                 case Recorded(targets=targets):
                     self._tell(decision, targets)

@@ -13,6 +13,7 @@ import structlog
 
 from monitor.alerts.trouble import about_failing
 from monitor.errors import StoreError
+from monitor.faults import Point, reach
 from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedHealth, FeedState
 from monitor.feeds.outcome import (
@@ -81,12 +82,14 @@ class Poll:
         outcome = await self.fetcher.fetch(
             Ask(url=feed.url, validators=validators, slow=state.slow >= SLOW_TWICE)
         )
+        reach(Point.AFTER_FETCH)
         now = self.clock.now()
         known: dict[EntryKey, Sighting] = {}
         if isinstance(outcome, Fetched):
             known = await self.store.known(feed.id, keys(outcome.document.entries))
         record = judged(feed, state, outcome, known, pace=self.pace_of(feed), now=now, draw=self.draw())
         new = await self.store.record_poll(record)
+        reach(Point.AFTER_STORE)
         for story, revision in new:
             self.publisher.offer(story, revision)
         took = self.clock.now() - asked_at

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import signal
 import sys
 from collections import Counter
@@ -17,8 +18,7 @@ from monitor.demo.feedserver import FeedServer
 from monitor.demo.mail import Caught, MailCatcher
 from monitor.demo.slack import SlackStandIn
 
-DESKS = 8
-STORIES_PER_DESK = 15
+ROOT = Path(__file__).parents[2]
 RULES = "rules:\n  Copper: [copper]\n"
 
 
@@ -41,11 +41,16 @@ class SlowMail(MailCatcher):
 
 
 class Newsroom:
-    """Eight desks, each with a feed, a Slack channel and a mailbox of its own."""
+    """Desks, each with a feed, a Slack channel and a mailbox of its own.
 
-    def __init__(self, folder: Path, *, lasts: float) -> None:
+    Args:
+        lasts: Seconds until the last story is out.
+    """
+
+    def __init__(self, folder: Path, *, lasts: float, desks: int = 8, stories: int = 15) -> None:
         self.folder = folder
-        self.lasts = lasts
+        self.lasts, self.desks, self.stories = lasts, desks, stories
+        self.all = {title(desk, number) for desk in range(desks) for number in range(stories)}
         self.slack, self.mail, self.feeds = SlowSlack(), SlowMail(), FeedServer()
         self.began = 0.0
         self.process: asyncio.subprocess.Process | None = None
@@ -54,7 +59,7 @@ class Newsroom:
         for part in (self.slack, self.mail, self.feeds):
             await part.start()
         self.began = asyncio.get_running_loop().time()
-        for desk in range(DESKS):
+        for desk in range(self.desks):
             self.feeds.serve(f"/{desk}.xml", lambda request, desk=desk: self._document(desk))
         self._write_workspace()
         return self
@@ -67,7 +72,7 @@ class Newsroom:
     def _document(self, desk: int) -> web.Response:
         """Stories one after another, the newest first, and the old ones staying."""
         elapsed = asyncio.get_running_loop().time() - self.began
-        out = min(STORIES_PER_DESK, int(elapsed / self.lasts * STORIES_PER_DESK) + 1)
+        out = min(self.stories, int(elapsed / self.lasts * self.stories) + 1)
         now = format_datetime(datetime.now(UTC), usegmt=True)
         items = "".join(
             f"<item><guid>{desk}-{n}</guid><title>{escape(title(desk, n))}</title><link>https://desk{desk}.example/{n}</link>"
@@ -79,7 +84,8 @@ class Newsroom:
 
     def _write_workspace(self) -> None:
         receivers = {
-            f"desk{d}": {"slack": [f"C0DESK{d}"], "email": [f"desk{d}@news.example"]} for d in range(DESKS)
+            f"desk{d}": {"slack": [f"C0DESK{d}"], "email": [f"desk{d}@news.example"]}
+            for d in range(self.desks)
         }
         settings = {
             "rules": "rules.yaml",
@@ -96,19 +102,20 @@ class Newsroom:
             "receivers": {**receivers, "nobody": {"print": True}},
             "alerts": {"collect": "0s"},
         }
-        feeds = [{"url": self.feeds.url(f"/{d}.xml"), "receivers": [f"desk{d}"]} for d in range(DESKS)]
+        feeds = [{"url": self.feeds.url(f"/{d}.xml"), "receivers": [f"desk{d}"]} for d in range(self.desks)]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(settings))
         (self.folder / "feeds.yaml").write_text(yaml.safe_dump(feeds))
         (self.folder / "rules.yaml").write_text(RULES)
 
     # ---- the service
 
-    async def start(self) -> None:
-        """Start the service; comes back at once."""
+    async def start(self, *program: str) -> None:
+        """Start the service, or another program that does; comes back at once."""
         with (self.folder / "service.log").open("ab") as file:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "monitor", "--config", str(self.folder / "monitor.yaml"), "run", "--log", "json",
-                stdout=file, stderr=file,
+                sys.executable, "-m", *(program or ("monitor",)),
+                "--config", str(self.folder / "monitor.yaml"), "run", "--log", "json",
+                stdout=file, stderr=file, cwd=ROOT,
             )  # fmt: skip
 
     async def started(self) -> None:
@@ -150,8 +157,12 @@ class Newsroom:
     async def everything_told(self, within: float) -> None:
         """Wait until every story reached both sinks."""
         async with asyncio.timeout(within):
-            while set(self.on_slack()) != ALL or set(self.by_mail()) != ALL:
+            while not self.is_told():
                 await asyncio.sleep(0.1)
+
+    def is_told(self) -> bool:
+        """Whether every story reached both sinks."""
+        return set(self.on_slack()) == self.all == set(self.by_mail())
 
 
 def title(desk: int, number: int) -> str:
@@ -159,9 +170,10 @@ def title(desk: int, number: int) -> str:
     return f"Copper at desk {desk} is up again, report {number} of the day"
 
 
-ALL = {title(desk, number) for desk in range(DESKS) for number in range(STORIES_PER_DESK)}
+_TITLE = re.compile(r"Copper at desk \d+ is up again, report \d+ of the day")
 
 
 def headline(text: str) -> str:
     """The headline in whatever a sink got."""
-    return next((one for one in ALL if one in text), text)
+    found = _TITLE.search(text)
+    return found[0] if found else text
