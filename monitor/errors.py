@@ -46,6 +46,10 @@ class StoreError(MonitorError):
     """The database refused."""
 
 
+class StoreFull(StoreError):
+    """The database has no room to grow."""
+
+
 class SchemaError(StoreError, OperatorError):
     """The database has a schema that this program must not touch."""
 

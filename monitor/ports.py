@@ -43,8 +43,16 @@ class Channel(Protocol):
 class Operators(Protocol):
     """Those who run the newsroom's monitor."""
 
-    async def tell(self, key: str, title: str, text: str) -> None:
-        """Tell them of trouble, once a day for each key; never raises for a store that refuses."""
+    async def tell(self, key: str, title: str, text: str, *, broken: str | None = None) -> None:
+        """Tell them of trouble, once a day for each key; never raises for a store that refuses.
+
+        Args:
+            broken: A channel that does not work now: they are told through another, where they have one.
+        """
+        ...
+
+    async def over(self, key: str, title: str, text: str) -> None:
+        """Tell them that a trouble they were told of has ended; nothing where they were not."""
         ...
 
 

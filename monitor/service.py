@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll, Polling
 from monitor.flows.reload import Reload, look
+from monitor.flows.space import Space
 from monitor.flows.sweep import Sweep
 from monitor.flows.trouble import Trouble
 from monitor.located import Place, Problem, errors
@@ -161,6 +163,8 @@ class Service:
     session: SessionId
     decided: asyncio.Event
     retired: list[Channel] = field(default_factory=list)
+    refused: str | None = None
+    """Which mistakes in files operators were told of last; None when there are none."""
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
@@ -212,7 +216,11 @@ async def _tell_refused(service: Service, problems: Iterable[object]) -> None:
     refused = errors(problem for problem in problems if isinstance(problem, Problem))
     if refused:
         text = "\n".join(map(str, refused))
-        await service.trouble.tell(f"files:{digest(text)}", "Files were refused", text)
+        service.refused = f"files:{digest(text)}"
+        await service.trouble.tell(service.refused, "Files were refused", text)
+    elif service.refused is not None:
+        await service.trouble.over(service.refused, "The refused files are right again", "They are in force.")
+        service.refused = None
 
 
 @asynccontextmanager
@@ -342,6 +350,7 @@ def _joined(
         interval=settings.polling.interval,
         requests_per_minute=settings.polling.requests_per_minute,
         operators=trouble,
+        space=Space(free=partial(_free_bytes, settings.database_path.parent), operators=trouble),
     )
     return Service(
         settings=settings,
@@ -359,6 +368,10 @@ def _joined(
         session=session,
         decided=decided,
     )
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 def _pace(settings: Settings, feed: Feed) -> Pace:

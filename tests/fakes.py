@@ -51,9 +51,15 @@ class Operators:
     """Keeps what they were told."""
 
     told: list[tuple[str, str, str]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    around: list[str | None] = field(default_factory=list)
 
-    async def tell(self, key: str, title: str, text: str) -> None:
+    async def tell(self, key: str, title: str, text: str, *, broken: str | None = None) -> None:
         self.told.append((key, title, text))
+        self.around.append(broken)
+
+    async def over(self, key: str, title: str, text: str) -> None:
+        self.ended.append(key)
 
 
 @dataclass

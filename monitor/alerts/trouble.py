@@ -17,6 +17,8 @@ OURSELVES = feed_id("monitor:trouble")
 
 _RULE = Rule(id=RuleId("trouble"), name="Trouble", desk="monitor", place=Place("monitor"), tree=Or(()))
 _TENTH = 0.1
+MANY_FEEDS = "feeds"
+"""The key of a notice about a tenth of all feeds."""
 
 
 def notice(key: str, title: str, text: str, *, routes: tuple[Route, ...], now: datetime) -> Decision:
@@ -65,11 +67,28 @@ def about_failing(feed: Feed, reason: str, *, failing: int, of: int) -> tuple[st
     """
     name = feed.name or feed.shown_url
     if feed.priority is FeedPriority.HIGH:
-        return f"feed:{feed.id}", f"The feed {name} fails", f"{feed.shown_url}: {reason}"
+        return _key(feed), f"The feed {name} fails", f"{feed.shown_url}: {reason}"
     if failing >= of * _TENTH:
         return (
-            "feeds",
+            MANY_FEEDS,
             f"{failing} of {of} feeds fail",
             f"The last is {name} ({reason}). monitor feeds list --state failing",
         )
     return None
+
+
+def about_answering(feed: Feed, *, failing: int, of: int) -> list[tuple[str, str, str]]:
+    """What has ended when a feed answers again that was failing: key, title and text of each notice.
+
+    Args:
+        failing: How many feeds still fail.
+    """
+    name = feed.name or feed.shown_url
+    ended = [(_key(feed), f"The feed {name} answers again", feed.shown_url)]
+    if failing < of * _TENTH:
+        ended.append((MANY_FEEDS, f"{failing} of {of} feeds fail", "That is fewer than a tenth."))
+    return ended
+
+
+def _key(feed: Feed) -> str:
+    return f"feed:{feed.id}"

@@ -1,5 +1,6 @@
 """`monitor status`: how the service is, and whether it needs a person."""
 
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from monitor.errors import StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedHealth, FeedState
+from monitor.flows.space import LEAST_FREE_BYTES
 from monitor.settings import Settings
 from monitor.store import deliveries, sqlite, workers
 from monitor.store.deliveries import Backlog, DeliveryRow
@@ -39,6 +41,7 @@ class Status:
     counts: Counts
     backlog: Backlog
     dead: tuple[DeliveryRow, ...]
+    free_bytes: int
 
 
 @click.command()
@@ -81,6 +84,7 @@ async def _gathered(settings: Settings) -> Status:
             counts=await store.counts(),
             backlog=await store.backlog(),
             dead=await store.read(lambda c: deliveries.listing(c, state="dead", limit=100)),
+            free_bytes=shutil.disk_usage(settings.database_path.parent).free,
         )
 
 
@@ -92,6 +96,10 @@ def _needs(found: Status, settings: Settings) -> list[str]:
             needs.append("the service died: start it again, nothing is lost")
         elif found.now - found.last.ended_at > 2 * settings.polling.max_interval:
             needs.append("no service has run for a long time")
+    if found.free_bytes < LEAST_FREE_BYTES:
+        needs.append(
+            f"the disk is full ({found.free_bytes / 1e6:.0f} MB free): feeds wait until there is room"
+        )
     failing = [feed for feed, state in found.feeds if state.health is FeedHealth.FAILING]
     if failing:
         needs.append(f"{len(failing)} of {len(found.feeds)} feeds fail: monitor feeds list --state failing")

@@ -277,10 +277,23 @@ class Dispatch:
             reason=outcome.reason or None,
             next_at=outcome.next_at,
         )
-        if reaction is not None and reaction.trouble:
-            key, where = f"delivery:{target.channel}:{target.address}", f"{target.address} ({target.channel})"
-            await self._operators.tell(key, f"Alerts do not reach {where}", reaction.trouble)
+        await self._tell(target, outcome, reaction)
         return True
+
+    async def _tell(self, target: _Target, outcome: Outcome, reaction: Reaction | None) -> None:
+        """Operators hear what only a person can put right, and that it was."""
+        everybody, one = f"delivery:{target.channel}", f"delivery:{target.channel}:{target.address}"
+        here, where = target.channel, f"{target.address} ({target.channel})"
+        if reaction is not None and reaction.trouble:
+            if reaction.pauses is Pause.PROVIDER:
+                await self._operators.tell(
+                    everybody, f"Alerts reach nobody by {here}", reaction.trouble, broken=here
+                )
+            else:
+                await self._operators.tell(one, f"Alerts do not reach {where}", reaction.trouble, broken=here)
+        elif outcome.state == "sent":
+            await self._operators.over(everybody, f"Alerts go out by {here} again", "What waited is sent.")
+            await self._operators.over(one, f"Alerts reach {where} again", "What waited is sent.")
 
     async def _tried(
         self, claimed: Claimed, channel: Channel, target: _Target

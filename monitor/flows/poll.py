@@ -11,8 +11,8 @@ from typing import Protocol
 
 import structlog
 
-from monitor.alerts.trouble import about_failing
-from monitor.errors import StoreError
+from monitor.alerts.trouble import about_answering, about_failing
+from monitor.errors import StoreError, StoreFull
 from monitor.faults import Point, reach
 from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedHealth, FeedState
@@ -29,6 +29,7 @@ from monitor.feeds.outcome import (
     name_of,
 )
 from monitor.feeds.schedule import FAILING_AFTER, Pace, first_poll, next_poll
+from monitor.flows.space import Space
 from monitor.ports import Clock, Fetcher, Operators, Publisher
 from monitor.store.polls import SEEN_AGAIN_AFTER, PollRecord, Sighting
 from monitor.stories.identity import fingerprint, keys
@@ -245,8 +246,10 @@ class Polling:
         requests_per_minute: int | None = None,
         at_once: int = AT_ONCE,
         operators: Operators | None = None,
+        space: Space | None = None,
     ) -> None:
         self._poll = poll
+        self._space = space
         self._operators = operators
         self._feeds = {feed.id: feed for feed in feeds}
         self._interval = interval
@@ -277,6 +280,8 @@ class Polling:
         try:
             while True:
                 await self._wait_for_the_next()
+                if self._space is not None:
+                    await self._space.wait()
                 _, _, feed_id = heapq.heappop(self._heap)
                 feed = self._feeds.get(feed_id)
                 if feed is None:
@@ -339,24 +344,30 @@ class Polling:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _tell_of_failing(self, feed: Feed) -> None:
-        """Operators hear of a feed when it begins to fail, if that is worth their time."""
+    async def _tell(self, feed: Feed, before: FeedState) -> None:
+        """Operators hear of a feed when it begins to fail, if that is worth their time, and when it answers again."""
         state = self._states[feed.id]
-        if self._operators is None or state.failures != FAILING_AFTER:
+        began = state.failures == FAILING_AFTER
+        ended = not state.failures and before.health is FeedHealth.FAILING
+        if self._operators is None or not (began or ended):
             return
         failing = sum(other.health is FeedHealth.FAILING for other in self._states.values())
-        words = about_failing(feed, state.detail or state.outcome, failing=failing, of=len(self._feeds))
-        if words is not None:
-            await self._operators.tell(*words)
+        if ended:
+            for words in about_answering(feed, failing=failing, of=len(self._feeds)):
+                await self._operators.over(*words)
+        elif told := about_failing(feed, state.detail or state.outcome, failing=failing, of=len(self._feeds)):
+            await self._operators.tell(*told)
 
     async def _one(self, feed: Feed, again: bool) -> None:
         """One poll; what surprises it is told, and never stops the others."""
         state = self._states.get(feed.id, FeedState())
         try:
             self._states[feed.id] = await self._poll(feed, state)
-            await self._tell_of_failing(feed)
+            await self._tell(feed, state)
         except StoreError as error:
             log.warning("poll_not_kept", feed=feed.name or feed.shown_url, reason=str(error))
+            if isinstance(error, StoreFull) and self._space is not None:
+                self._space.filled()
             self._states[feed.id] = replace(state, next_at=self._poll.clock.now() + timedelta(seconds=15))
         except Exception:
             log.exception("poll_failed", feed=feed.name or feed.shown_url)

@@ -1,6 +1,6 @@
 """Telling operators of trouble, through the outbox, once a day for each thing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -32,13 +32,28 @@ class Trouble:
     publisher: Publisher
     clock: Clock
     routes: tuple[Route, ...]
+    _open: set[str] = field(default_factory=set)
 
-    async def tell(self, key: str, title: str, text: str) -> None:
-        """Tell of something, unless it was told today."""
+    async def tell(self, key: str, title: str, text: str, *, broken: str | None = None) -> None:
+        """Tell of something, unless it was told today; through another channel than the broken one, if there is one."""
         log.error("trouble", about=key, title=title, reason=text)
-        if not self.routes:
+        self._open.add(key)
+        await self._send(key, title, text, self._around(broken))
+
+    async def over(self, key: str, title: str, text: str) -> None:
+        """Tell that something has ended which this process told of; at most once a day too."""
+        if key in self._open:
+            self._open.discard(key)
+            log.info("trouble_over", about=key, title=title)
+            await self._send(f"{key}:over", title, text, self.routes)
+
+    def _around(self, broken: str | None) -> tuple[Route, ...]:
+        return tuple(route for route in self.routes if route.channel != broken) or self.routes
+
+    async def _send(self, key: str, title: str, text: str, routes: tuple[Route, ...]) -> None:
+        if not routes:
             return
-        decision = notice(key, title, text, routes=self.routes, now=self.clock.now())
+        decision = notice(key, title, text, routes=routes, now=self.clock.now())
         try:
             targets = await self.store.record_notice(decision)
         except StoreError as error:

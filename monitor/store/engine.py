@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from monitor.errors import StoreError
+from monitor.errors import StoreError, StoreFull
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -61,11 +61,19 @@ class SingleWriter:
     Args:
         engine: Its connections begin writing transactions at once (`BEGIN IMMEDIATE`).
         is_busy: Whether an error says that another process holds the lock, so that beginning again helps.
+        is_full: Whether an error says that there is no room.
     """
 
-    def __init__(self, engine: Engine, *, is_busy: Callable[[DBAPIError], bool]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        is_busy: Callable[[DBAPIError], bool],
+        is_full: Callable[[DBAPIError], bool],
+    ) -> None:
         self._engine = engine
         self._is_busy = is_busy
+        self._is_full = is_full
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
@@ -98,7 +106,7 @@ class SingleWriter:
             with self._engine.connect().execution_options(reading=True) as connection:
                 return work(connection)
         except SQLAlchemyError as error:
-            raise _refused(error) from error
+            raise self._refused(error) from error
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -123,12 +131,12 @@ class SingleWriter:
         jobs = [job for job in jobs if job.done.set_running_or_notify_cancel()]
         try:
             with self._begun() as connection:
-                finished = [job for job in jobs if _tried(connection, job)]
+                finished = [job for job in jobs if self._tried(connection, job)]
                 connection.commit()
         except SQLAlchemyError as error:
             for job in jobs:
                 if not job.done.done():
-                    job.done.set_exception(_refused(error))
+                    job.done.set_exception(self._refused(error))
         except BaseException as error:  # a bug here must not leave callers waiting
             for job in jobs:
                 if not job.done.done():
@@ -150,23 +158,27 @@ class SingleWriter:
                     raise
                 log.warning("store_waited", reason="another process holds the database")
 
+    def _tried(self, connection: Connection, job: _Job) -> bool:
+        """Run one job in its savepoint; one that raises undoes only itself."""
+        savepoint = connection.begin_nested()
+        try:
+            job.answer = job.work(connection)
+            savepoint.commit()
+        except DBAPIError as error:
+            if not _undone(savepoint):
+                raise  # the transaction itself is gone, for everybody
+            job.done.set_exception(self._refused(error))
+            return False
+        except Exception as error:
+            _undone(savepoint)
+            job.done.set_exception(error)
+            return False
+        return True
 
-def _tried(connection: Connection, job: _Job) -> bool:
-    """Run one job in its savepoint; one that raises undoes only itself."""
-    savepoint = connection.begin_nested()
-    try:
-        job.answer = job.work(connection)
-        savepoint.commit()
-    except DBAPIError as error:
-        if not _undone(savepoint):
-            raise  # the transaction itself is gone, for everybody
-        job.done.set_exception(_refused(error))
-        return False
-    except Exception as error:
-        _undone(savepoint)
-        job.done.set_exception(error)
-        return False
-    return True
+    def _refused(self, error: SQLAlchemyError) -> StoreError:
+        cause = getattr(error, "orig", None) or error
+        full = isinstance(error, DBAPIError) and self._is_full(error)
+        return (StoreFull if full else StoreError)(f"the database refused: {cause}")
 
 
 def _undone(savepoint: Any) -> bool:
@@ -175,11 +187,6 @@ def _undone(savepoint: Any) -> bool:
     except DBAPIError:
         return False
     return True
-
-
-def _refused(error: SQLAlchemyError) -> StoreError:
-    cause = getattr(error, "orig", None) or error
-    return StoreError(f"the database refused: {cause}")
 
 
 async def _result(future: "Future[T]") -> T:

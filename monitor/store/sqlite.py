@@ -62,6 +62,12 @@ def is_busy(error: DBAPIError) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def is_full(error: DBAPIError) -> bool:
+    """Whether there was no room for a write: the disk is full, or the file may not grow."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Say what is wrong with a file in words, whatever SQLite calls it.

@@ -213,7 +213,7 @@ def open_sqlite(path: Path, *, make: bool) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(SingleWriter(engine, is_busy=sqlite.is_busy))
+    return Store(SingleWriter(engine, is_busy=sqlite.is_busy, is_full=sqlite.is_full))
 
 
 def upgrade_sqlite(path: Path) -> str | None:

@@ -139,6 +139,12 @@ class Newsroom:
         async with asyncio.timeout(within):
             return await self.process.wait()
 
+    async def logged(self, words: str, within: float = 60) -> None:
+        """Wait until the service has logged some words."""
+        async with asyncio.timeout(within):
+            while words not in self.log:
+                await asyncio.sleep(0.1)
+
     @property
     def log(self) -> str:
         """What the service wrote."""

@@ -46,6 +46,38 @@ async def test_the_same_trouble_is_told_once_a_day(store):
     assert len(log.nudges) == 3
 
 
+async def test_the_end_of_a_trouble_is_told_once_and_only_after_its_beginning(store):
+    log, clock = Log(), Clock()
+    flow = trouble(store, log, clock)
+    await flow.over("disk", "There is room again", "x")
+    assert log.nudges == []
+    await flow.tell("disk", "The disk is full", "x")
+    await flow.over("disk", "There is room again", "x")
+    await flow.over("disk", "There is room again", "x")
+    rows = await store.read(deliveries.listing)
+    assert {row.title for row in rows} == {"The disk is full", "There is room again"}
+    assert len(rows) == 2
+
+
+async def test_a_trouble_that_comes_and_goes_is_no_flood(store):
+    log = Log()
+    flow = trouble(store, log, Clock())
+    for _ in range(20):
+        await flow.tell("disk", "The disk is full", "x")
+        await flow.over("disk", "There is room again", "x")
+    assert len(log.nudges) == 2
+
+
+async def test_a_broken_channel_is_told_of_through_another(store):
+    mail = a_route("ops@news.example", channel="email", receiver="ops")
+    log = Log()
+    flow = trouble(store, log, Clock(), (*OPS, mail))
+    await flow.tell("delivery:slack", "Slack refuses the token", "x", broken="slack")
+    assert log.nudges == ["email:ops@news.example"]
+    await trouble(store, log, Clock()).tell("other", "Slack refuses the token", "x", broken="slack")
+    assert log.nudges[1:] == ["slack:C0OPS"]  # they have no other
+
+
 async def test_with_no_ops_receiver_the_log_is_all_there_is(store):
     await trouble(store, Log(), Clock(), ()).tell("files", "Files were refused", "x")
     assert (await store.counts()).stories == 0
