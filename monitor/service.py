@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from monitor import systemd
 from monitor.alerts.decide import Decision, Policy
 from monitor.alerts.routes import NOWHERE, Route, Routes
 from monitor.backoff import doubling
@@ -26,6 +27,7 @@ from monitor.fetch.fetcher import HttpFetcher
 from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll, Polling
+from monitor.flows.progress import Progress
 from monitor.flows.reload import Reload, look
 from monitor.flows.space import Space
 from monitor.flows.sweep import Sweep
@@ -162,6 +164,7 @@ class Service:
     events: Events
     session: SessionId
     decided: asyncio.Event
+    progress: Progress
     retired: list[Channel] = field(default_factory=list)
     refused: str | None = None
     """Which mistakes in files operators were told of last; None when there are none."""
@@ -292,7 +295,7 @@ def _joined(
     collect: timedelta | None,
     observe: Callable[[Decision], None] | None,
 ) -> Service:
-    decided = asyncio.Event()
+    decided, progress = asyncio.Event(), Progress()
 
     def told(decision: Decision) -> None:
         decided.set()
@@ -316,7 +319,13 @@ def _joined(
     events = Events(clock, ways)
     trouble = Trouble(store=store, publisher=stream, clock=clock, routes=operators_of(settings))
     dispatch = Dispatch(
-        store=store, channels=ways, session=session, clock=clock, operators=trouble, tried=events.tried
+        store=store,
+        channels=ways,
+        session=session,
+        clock=clock,
+        operators=trouble,
+        tried=events.tried,
+        went_round=progress.of("dispatch"),
     )
     in_force = InForce(
         judge=written.desk.matcher,
@@ -334,6 +343,7 @@ def _joined(
         freed=dispatch.look,
         window=settings.alerts.window,
         keep=settings.keep,
+        went_round=progress.of("sweep"),
     )
     stream.on_assigned = sweep.soon
     poll = Poll(
@@ -350,7 +360,12 @@ def _joined(
         interval=settings.polling.interval,
         requests_per_minute=settings.polling.requests_per_minute,
         operators=trouble,
-        space=Space(free=partial(_free_bytes, settings.database_path.parent), operators=trouble),
+        space=Space(
+            free=partial(_free_bytes, settings.database_path.parent),
+            operators=trouble,
+            went_round=progress.of("polling"),
+        ),
+        went_round=progress.of("polling"),
     )
     return Service(
         settings=settings,
@@ -367,6 +382,7 @@ def _joined(
         events=events,
         session=session,
         decided=decided,
+        progress=progress,
     )
 
 
@@ -424,6 +440,7 @@ async def run(
             paths=lambda: watched(service.settings), load=partial(reloaded, service), loaded=before
         )
         flows = [
+            asyncio.create_task(_watched(service.progress), name="watchdog"),
             asyncio.create_task(_supervised("polling", service.polling.run), name="polling"),
             asyncio.create_task(_supervised("reload", files.run), name="reload"),
             asyncio.create_task(_supervised("sweep", service.sweep.run), name="sweep"),
@@ -431,6 +448,7 @@ async def run(
         ]
         stream = asyncio.create_task(service.stream.wait_stopped(), name="stream")
         asked = asyncio.create_task(stop.wait(), name="asked-to-stop")
+        systemd.notify(systemd.READY)
         if ready is not None:
             ready(service)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, files.soon)
@@ -441,6 +459,7 @@ async def run(
         finally:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             log.info("service_stopping")
+            systemd.notify(systemd.STOPPING)
             await _cancelled(*flows, stream, asked)
     log.info("service_stopped")
 
@@ -454,7 +473,13 @@ async def _served(service: Service) -> AsyncIterator[None]:
     listen = service.settings.web.listen
     async with contextlib.AsyncExitStack() as stack:
         if listen is not None:
-            web = Web(listen, ready=_ready(service), collect=_gather(service), events=service.events)
+            web = Web(
+                listen,
+                stalled=service.progress.stalled,
+                ready=_ready(service),
+                collect=_gather(service),
+                events=service.events,
+            )
             stack.push_async_callback(web.close)
             try:
                 await web.start()
@@ -572,6 +597,18 @@ async def _supervised(name: str, flow: Callable[[], Awaitable[None]]) -> None:
             failures = 0
         failures += 1
         await asyncio.sleep(RESTARTS.wait(failures, 0.5).total_seconds())
+
+
+async def _watched(progress: Progress) -> None:
+    """Tell systemd, where it watches, that the flows go round; a service that stands still is then started anew."""
+    every = systemd.watchdog()
+    while every is not None:
+        stalled = progress.stalled()
+        if stalled:
+            log.error("flows_stalled", flows=stalled)
+        else:
+            systemd.notify(systemd.WELL)
+        await asyncio.sleep(every.total_seconds() / 3)
 
 
 async def _cancelled(*tasks: "asyncio.Task[object] | asyncio.Task[None] | asyncio.Task[bool]") -> None:

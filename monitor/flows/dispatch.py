@@ -85,6 +85,7 @@ class Dispatch:
         channels: The ways to reach people, by name.
         session: Whose leases the claims are.
         tried: Told of every try once it is kept, with the state it left the delivery in.
+        went_round: Called each time it looks at the outbox.
     """
 
     def __init__(
@@ -97,7 +98,9 @@ class Dispatch:
         operators: Operators,
         draw: Callable[[], float] = random.random,
         tried: Callable[[Letter, str], None] | None = None,
+        went_round: Callable[[], None] = lambda: None,
     ) -> None:
+        self._went_round = went_round
         self._store = store
         self._operators = operators
         self._providers = {name: _Provider(channel) for name, channel in channels.items()}
@@ -152,6 +155,7 @@ class Dispatch:
     async def run(self) -> None:
         """Wake senders when something falls due, until cancelled."""
         while True:
+            self._went_round()
             self._look.clear()
             wait = LOOK_EVERY
             try:

@@ -247,7 +247,9 @@ class Polling:
         at_once: int = AT_ONCE,
         operators: Operators | None = None,
         space: Space | None = None,
+        went_round: Callable[[], None] = lambda: None,
     ) -> None:
+        self._went_round = went_round
         self._poll = poll
         self._space = space
         self._operators = operators
@@ -326,6 +328,7 @@ class Polling:
     async def _wait_for_the_next(self) -> None:
         """Sleep until the first feed is due; a wall clock that jumps is seen within a minute."""
         while True:
+            self._went_round()
             self._changed.clear()
             wait = MOST_BEHIND
             if self._heap:

@@ -20,11 +20,13 @@ class Space:
 
     Args:
         free: Bytes free where the database lies.
+        went_round: Called each time it looks while feeds wait.
         pause_s, look_every_s: Seconds.
     """
 
     free: Callable[[], int]
     operators: Operators
+    went_round: Callable[[], None] = lambda: None
     pause_s: float = PAUSE_S
     look_every_s: float = LOOK_EVERY_S
     _full_until: float = field(default=0.0, init=False)
@@ -40,6 +42,7 @@ class Space:
         if now >= self._full_until and now - self._looked_at < 1 and self._looked_at >= 0:
             return
         while (reason := self._why_not()) is not None:
+            self.went_round()
             await self.operators.tell(
                 TROUBLE,
                 "The disk is full, and feeds are not asked",

@@ -48,6 +48,7 @@ class Sweep:
         freed: Called when a dead session's deliveries became free.
         window: How long claims matter.
         keep: How long rows are kept that nothing waits for.
+        went_round: Called each time it goes round.
     """
 
     store: SweepStore
@@ -58,6 +59,7 @@ class Sweep:
     freed: Callable[[], None]
     window: timedelta
     keep: Keep = field(default_factory=Keep)
+    went_round: Callable[[], None] = lambda: None
     _now: asyncio.Event = field(default_factory=asyncio.Event)
     _everything: bool = True
     _forgot_at: datetime | None = None
@@ -70,6 +72,7 @@ class Sweep:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
+            self.went_round()
             try:
                 await self.once()
             except StoreError as error:

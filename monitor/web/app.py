@@ -33,6 +33,7 @@ class Web:
 
     Args:
         listen: `host:port`; port 0 takes a free one.
+        stalled: The flows that stand still; the service lives while there is none.
         ready: Why the service is not ready, one sentence each; nothing when it is.
         collect: What stands now.
         events: What happened since the start.
@@ -42,12 +43,14 @@ class Web:
         self,
         listen: str,
         *,
+        stalled: Callable[[], tuple[str, ...]],
         ready: Callable[[], Awaitable[tuple[str, ...]]],
         collect: Callable[[], Awaitable[Numbers]],
         events: Events,
     ) -> None:
         self._listen = listen
         self._host, self._port = listen_address(listen)
+        self._stalled = stalled
         self._ready = Lately(ready)
         self._collect = Lately(collect)
         self._events = events
@@ -117,7 +120,10 @@ class Web:
         return await handler(request)
 
     async def _livez(self, request: web.Request) -> web.Response:
-        return web.json_response({"live": True})
+        stalled = self._stalled()
+        return web.json_response(
+            {"live": not stalled, "stalled": list(stalled)}, status=503 if stalled else 200
+        )
 
     async def _readyz(self, request: web.Request) -> web.Response:
         reasons = await self._reasons()

@@ -53,7 +53,14 @@ class Served:
         self.numbers = NUMBERS
         self.fails: Exception | None = None
         self.events = Events(Clock(NOON), ["slack", "email"])
-        self.web = Web(listen, ready=self._ready, collect=self._collect, events=self.events)
+        self.stalled: tuple[str, ...] = ()
+        self.web = Web(
+            listen,
+            stalled=lambda: self.stalled,
+            ready=self._ready,
+            collect=self._collect,
+            events=self.events,
+        )
 
     async def _ready(self) -> tuple[str, ...]:
         if self.fails is not None:
@@ -100,8 +107,16 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 async def test_it_lives_and_says_so():
     async with Served() as served:
         status, kind, text = await served.get("/livez")
-        assert (status, kind.split(";")[0], json.loads(text)) == (200, "application/json", {"live": True})
+        assert (status, kind.split(";")[0]) == (200, "application/json")
+        assert json.loads(text) == {"live": True, "stalled": []}
         assert (await served.get("/"))[0] == 404
+
+
+async def test_a_flow_that_stands_still_is_no_life():
+    async with Served() as served:
+        served.stalled = ("polling",)
+        status, _, text = await served.get("/livez")
+        assert (status, json.loads(text)) == (503, {"live": False, "stalled": ["polling"]})
 
 
 async def test_it_is_ready_when_there_is_no_reason_why_not():
@@ -139,7 +154,7 @@ async def test_a_database_that_never_answers_is_not_waited_for(monkeypatch):
 
     monkeypatch.setattr("monitor.web.app.ANSWER_WITHIN_S", 0.05)
     served = Served()
-    served.web = Web("127.0.0.1:0", ready=never, collect=served._collect, events=served.events)
+    served.web = Web("127.0.0.1:0", stalled=tuple, ready=never, collect=served._collect, events=served.events)
     async with served:
         status, _, text = await served.get("/readyz")
         assert status == 503
