@@ -119,8 +119,10 @@ def _routes(settings: Settings, name: str) -> list[Route]:
 
 
 def watched(settings: Settings) -> tuple[Path, ...]:
-    """The files and folders whose change is put in force."""
-    return (settings.file, *settings.feeds, *settings.rules, settings.templates)
+    """The files and folders whose change is put in force; those with secrets too, so that a mended token is used at once."""
+    folder, named = settings.file.parent, (settings.slack.token_file, settings.email.password_file)
+    secrets = (folder / name for name in named if name is not None)
+    return (settings.file, *settings.feeds, *settings.rules, settings.templates, *secrets)
 
 
 def operators_of(settings: Settings) -> tuple[Route, ...]:

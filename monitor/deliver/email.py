@@ -8,7 +8,7 @@ from email import policy
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, formataddr, unquote
 from ssl import SSLError
 from typing import Any
 
@@ -23,7 +23,7 @@ from aiosmtplib.errors import (
 
 from monitor.alerts.letter import Finding, Letter, Reply, Stage, Unknowable
 from monitor.deliver.render import HTML, SUBJECT, TEXT, Press, plain_form
-from monitor.deliver.text import header
+from monitor.deliver.text import header, hidden
 from monitor.faults import Point, reach
 from monitor.rules.rule import Priority
 from monitor.settings import Email
@@ -57,19 +57,26 @@ class EmailChannel:
             async with self._connected(reached) as client:
                 return await self._hand_over(client, letter.target, content, reached)
         except SMTPResponseException as error:
-            return Reply(stage=reached.answered(), code=str(error.code), detail=_words(error.message))
+            return Reply(stage=reached.answered(), code=str(error.code), detail=self._said(error.message))
         except (SMTPTimeoutError, TimeoutError) as error:
-            return Reply(stage=reached.stage, code="timeout", detail=_words(str(error)))
+            return Reply(stage=reached.stage, code="timeout", detail=self._said(str(error)))
         except SSLError as error:
-            return Reply(stage=Stage.TLS, code="tls", detail=_words(str(error)))
+            return Reply(stage=Stage.TLS, code="tls", detail=self._said(str(error)))
         except SMTPServerDisconnected as error:
-            return Reply(stage=reached.stage, code="disconnected", detail=_words(error.message))
+            return Reply(stage=reached.stage, code="disconnected", detail=self._said(error.message))
         except SMTPConnectError as error:
             return _not_connected(error)
         except SMTPException as error:  # what it says of TLS and logins that the relay does not offer
-            return Reply(stage=reached.stage, code="not_offered", detail=_words(error.message))
+            return Reply(stage=reached.stage, code="not_offered", detail=self._said(error.message))
         except OSError as error:
-            return Reply(stage=reached.stage, code="disconnected", detail=_words(str(error)))
+            return Reply(stage=reached.stage, code="disconnected", detail=self._said(str(error)))
+
+    def _said(self, text: str) -> str:
+        """What the relay said, on one line; some relays repeat what they were given, the password too."""
+        settings = self._settings
+        password = settings.password.reveal() if settings.password is not None else ""
+        login = f"\0{settings.username}\0{password}" if password else ""
+        return _words(hidden(text, login, password))
 
     async def find(self, letter: Letter, since: datetime) -> Finding:
         """Nobody can be asked whether a mail arrived; a repeat carries the same Message-ID."""
@@ -109,7 +116,7 @@ class EmailChannel:
     ) -> Reply:
         reached.stage = Stage.SENDER
         size = [f"SIZE={len(content)}"] if client.supports_extension("size") else []
-        await client.mail(parseaddr(self._sender)[1], options=size)
+        await client.mail(sender_parts(self._sender)[1], options=size)
         reached.stage = Stage.RECIPIENT
         await client.rcpt(target)
         reached.stage = Stage.DATA
@@ -117,7 +124,7 @@ class EmailChannel:
         answer = await client.data(content, timeout=CONTENT_TIMEOUT_S)
         with contextlib.suppress(SMTPException, OSError, TimeoutError):
             await client.quit(timeout=2)  # the relay has it: how it says goodbye changes nothing
-        return Reply(stage=Stage.ANSWERED, code="ok", detail=_words(answer.message))
+        return Reply(stage=Stage.ANSWERED, code="ok", detail=self._said(answer.message))
 
 
 class _Reached:
@@ -219,13 +226,22 @@ def _headers(letter: Letter, sender: str, subject: str) -> list[tuple[str, Any]]
 
 
 def _mailbox(sender: str) -> str:
-    name, address = parseaddr(sender)
+    name, address = sender_parts(sender)
     return formataddr((header(name, 80), address)) if name else address
+
+
+def sender_parts(sender: str) -> tuple[str, str]:
+    """Name and address, read as the settings do: the address is in the last brackets, all before it is the name.
+
+    `parseaddr` takes a name with a comma or an at sign for the address.
+    """
+    name, bracket, address = sender.rpartition("<")
+    return (unquote(name.strip()), address.strip(" >")) if bracket else ("", sender.strip())
 
 
 def domain_of(sender: str) -> str:
     """The domain that speaks for the newsroom: this machine's name is nobody's business."""
-    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    return sender_parts(sender)[1].rpartition("@")[2] or "localhost"
 
 
 def _token(value: str) -> str:

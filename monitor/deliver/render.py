@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from jinja2 import DictLoader, StrictUndefined, Template
+from jinja2 import DictLoader, StrictUndefined, Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -46,6 +46,13 @@ class TooLong(Exception):
 
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, and no way to make one expression eat the machine."""
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Read a template; one that would switch escaping off is not taken, for then a headline could act."""
+        tree = super()._parse(source, name, filename)
+        for found in tree.find_all(nodes.EvalContextModifier):
+            raise TemplateSyntaxError("escaping cannot be switched off", found.lineno, name, filename)
+        return tree
 
     intercepted_binops = frozenset(("*", "**", "%"))
 

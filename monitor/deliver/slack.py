@@ -6,6 +6,7 @@ Source: docs.slack.dev, chat.postMessage, conversations.history, reference/block
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,19 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
 from monitor.deliver.render import SLACK, Press, blocks_of, plain_form
-from monitor.deliver.text import SECTION_LIMIT, slack_cut, slack_escaped, slack_from_html, slack_length
+from monitor.deliver.text import (
+    SECTION_LIMIT,
+    hidden,
+    slack_cut,
+    slack_escaped,
+    slack_from_html,
+    slack_length,
+)
 from monitor.deliver.view import View
 from monitor.faults import Point, reach
 from monitor.secret import Secret
 from monitor.stories.ids import client_message_id
+from monitor.stories.text import plain
 
 TIMEOUT_S = 30
 EVENT_TYPE = "news_alert"
@@ -101,7 +110,16 @@ class SlackChannel:
     async def _ask(
         self, method: str, *, json: dict[str, Any] | None = None, params: dict[str, Any] | None = None
     ) -> Mapping[str, Any] | Reply:
-        """Call a method once: Slack's answer, or a reply that says why there is none."""
+        """Call a method once: Slack's answer, or a reply that says why there is none, in words without the token."""
+        answer = await self._call(method, json=json, params=params)
+        if not isinstance(answer, Reply):
+            return answer
+        code, detail = (hidden(text, self._token.reveal()) for text in (answer.code, answer.detail))
+        return replace(answer, code=plain(code, limit=80), detail=plain(detail, limit=300))
+
+    async def _call(
+        self, method: str, *, json: dict[str, Any] | None, params: dict[str, Any] | None
+    ) -> Mapping[str, Any] | Reply:
         try:
             verb = "POST" if json is not None else "GET"
             answer = await self._open().api_call(method, http_verb=verb, json=json, params=params)
@@ -174,7 +192,7 @@ def _refusal(error: SlackApiError) -> Reply:
     if isinstance(word, str) and word:
         return Reply(
             stage=Stage.ANSWERED,
-            code=word[:80],
+            code=word,
             detail=_explained(data),
             retry_after=_seconds(headers.get("Retry-After")),
         )
@@ -193,7 +211,7 @@ def _explained(data: object) -> str:
     messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
     said = [f"needs {data['needed']}"] if isinstance(data.get("needed"), str) else []
     said += [str(message) for message in messages[:3]] if isinstance(messages, list) else []
-    return "; ".join(said)[:300]
+    return "; ".join(said)
 
 
 def _seconds(value: str | None) -> timedelta | None:
@@ -204,7 +222,7 @@ def _seconds(value: str | None) -> timedelta | None:
 
 
 def _failed(stage: Stage, code: str, error: BaseException) -> Reply:
-    return Reply(stage=stage, code=code, detail=(str(error) or type(error).__name__)[:200])
+    return Reply(stage=stage, code=code, detail=str(error) or type(error).__name__)
 
 
 def _found(answer: Mapping[str, Any], letter: Letter) -> str | None:

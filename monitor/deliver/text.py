@@ -1,19 +1,28 @@
 """Text for one channel: escaping, links, cuts. What comes in is clean text already; what goes out cannot act."""
 
 import re
+from base64 import b64encode
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from monitor.stories.text import plain
+from monitor.stories.text import MAX_CHARACTERS, plain
 
 SECTION_LIMIT = 2_900
 """Slack refuses a text of more than 3,000 characters; emoji may count twice."""
+LINK_LIMIT = 2_400
+"""Characters of a link with its label: a cut never falls inside a link, so a longer one would take its headline along."""
 
 
 def clean(text: str) -> str:
     """A stretch of a field without control, bidi and invisible characters; blanks at its ends stay."""
-    return plain(f"|{text}|", limit=len(text) + 2)[1:-1]
+    # Composing makes some letters three, and no cut may take the mark at the end for one.
+    return plain(f"|{text[: MAX_CHARACTERS - 2]}|", limit=3 * MAX_CHARACTERS)[1:-1]
+
+
+def _is_page(url: str | None) -> bool:
+    """Whether an address is one to click on: in Slack an address may also be a call to a whole channel."""
+    return bool(url and re.match(r"https?://[^/?#\s]", url))
 
 
 # ---- Slack ---------------------------------------------------------------------------------------------------
@@ -28,11 +37,15 @@ def slack_escaped(text: str) -> str:
 
 
 def slack_link(label: str, url: str | None) -> Markup:
-    """A link, or only its label where there is none. A `|` would end the label's address, so a twin stands in."""
+    """A link, or only its label where there is none or where both are too long for Slack.
+
+    A `|` would end the label's address, so a twin stands in.
+    """
     shown = slack_escaped(" ".join(label.split()).replace("|", "∣"))
-    if not url or not shown:
-        return Markup(shown)  # noqa: S704 - escaped one line above
-    address = quote(url, safe="/:?#[]@!$&'()*+,;=~-._%").replace("&", "&amp;")
+    page = url if url and _is_page(url) else ""
+    address = quote(page, safe="/:?#[]@!$&'()*+,;=~-._%", errors="replace").replace("&", "&amp;")
+    if not address or not shown or len(address) + slack_length(shown) > LINK_LIMIT:
+        return Markup(shown)  # noqa: S704 - escaped above
     return Markup(f"<{address}|{shown}>")  # noqa: S704
 
 
@@ -79,8 +92,8 @@ def header(text: str, limit: int = 180) -> str:
 
 
 def html_link(label: str, url: str | None) -> Markup:
-    """A link, or only its label where there is none."""
-    if not url or not url.startswith(("http://", "https://")):
+    """A link, or only its label where there is none or where it is so long that a few of them would fill the mail."""
+    if not _is_page(url) or len(escape(url)) > LINK_LIMIT:
         return escape(label)
     return Markup('<a href="{}">{}</a>').format(url, label)
 
@@ -113,3 +126,14 @@ def _printable_line(line: str) -> str:
         return line
     indent = len(line) - len(line.lstrip(" "))
     return " " * indent + plain(line, limit=4_000)
+
+
+# ---- what nobody reads ---------------------------------------------------------------------------------------
+
+
+def hidden(text: str, *secrets: str) -> str:
+    """A provider's words without secrets it may have repeated, as they are or in base64."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***").replace(b64encode(secret.encode()).decode(), "***")
+    return text

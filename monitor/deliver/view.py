@@ -129,10 +129,18 @@ def _rule(reason: Reason) -> RuleView:
 def _copy(copy: Copy, letter: Letter) -> CopyView:
     link = safe_link(copy.link)
     return CopyView(
-        outlet=plain(copy.source, limit=60) or host_of(link) or "?",
+        outlet=_named(plain(copy.source, limit=60), host_of(link)),
         link=link,
         seen=moment(copy.seen_at, letter.timezone, letter.language, beside=letter.story.seen_at),
     )
+
+
+def _named(outlet: str, host: str) -> str:
+    """An outlet's name; where it reads like an address, the host that its link really leads to stands beside it."""
+    known = outlet.casefold()
+    if host and "." in outlet and host != known and not host.endswith(f".{known}") and host not in known:
+        return f"{outlet} ({host})"
+    return outlet or host or "?"
 
 
 # ---- the words that matched, in their sentence ---------------------------------------------------------------
@@ -160,7 +168,7 @@ class _Shown:
         taken = {field: [(0, end)]} if end else {}
         passages: list[Passage] = []
         for reason in letter.reasons[:MOST_RULES]:
-            own = [span for span in reason.spans if span in spans]
+            own = [span for span in reason.spans if _is_there(letter, span)]
             if not own or any(_within(span, taken) for span in own) or len(passages) == MOST_PASSAGES:
                 continue
             best = min(
@@ -172,6 +180,8 @@ class _Shown:
             passage = _passage(
                 text, found.start, found.stop, (span for span in spans if span.field == best.field)
             )
+            if not passage:  # what matched is nothing that can be shown
+                continue
             before, after = (
                 [Piece(text="…", hit=False)] if cut else [] for cut in (found.cut_before, found.cut_after)
             )

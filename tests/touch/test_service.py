@@ -271,6 +271,21 @@ async def test_a_token_that_was_put_right_sends_at_once_what_waited(tmp_path):
                 await workspace.slack.wait_for(1)
 
 
+async def test_a_token_file_that_was_put_right_is_noticed_by_itself(tmp_path):
+    async with Workspace(tmp_path) as workspace:
+        token = tmp_path / "token"
+        token.write_text("wrong")
+        workspace.settings["slack"] = {"token_file": "token", "api_url": workspace.slack.api_url}
+        workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
+        async with running(workspace) as one:
+            async with asyncio.timeout(20):
+                while "token" not in "".join(row.reason for row in await one.store.read(deliveries.listing)):
+                    await asyncio.sleep(0.05)
+            token.write_text(workspace.slack.token)
+            async with asyncio.timeout(20):
+                await workspace.slack.wait_for(1)
+
+
 async def test_a_port_that_somebody_chose_and_that_is_taken_stops_the_service(tmp_path):
     async with Workspace(tmp_path) as workspace:
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
