@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run test check lint types contract rules-check chaos wheel lock clean
+.PHONY: help run test check lint types contract rules-check chaos wheel bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ chaos: $(VENV)/dev-ready  ## kill and stop real processes under load
 
 wheel: $(VENV)/dev-ready
 	@$(BIN)/python -m pytest -m wheel
+
+bench: $(VENV)/dev-ready  ## what it costs, as one table (three minutes, on a quiet machine)
+	@$(BIN)/python -m tests.benchmarks
 
 rules-check: $(VENV)/dev-ready
 	@$(BIN)/monitor rules check rules/
