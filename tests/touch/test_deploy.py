@@ -1,0 +1,44 @@
+"""The files under deploy/ say what the program does: metrics that exist, a runbook for each alert."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
+ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that an expression names, without what a histogram adds to its name."""
+    named = re.findall(r"\bmonitor_[a-z_]+", expression)
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in named}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_asks_for_metrics_that_there_are(alert):
+    named = metrics_of(alert["expr"])
+    assert named or alert["alert"] == "MonitorDown"
+    for name in named:
+        assert f"`{name}`" in METRICS, name
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_has_its_runbook(alert):
+    name = alert["alert"]
+    assert f"\n### {name}\n" in OPERATIONS
+    assert alert["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
+
+
+def test_no_runbook_is_left_without_its_alert():
+    assert set(re.findall(r"^### (Monitor\w+)$", OPERATIONS, re.M)) == {alert["alert"] for alert in ALERTS}
+
+
+def test_the_unit_gives_the_service_longer_to_stop_than_it_takes():
+    unit = (ROOT / "deploy" / "monitor.service").read_text(encoding="utf-8")
+    assert int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)[1]) > 25
+    assert "Type=notify" in unit
