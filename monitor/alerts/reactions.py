@@ -116,7 +116,7 @@ _CREDENTIALS = Row(
     means="Slack refuses the app's token",
     pauses=PROVIDER,
     pause_for=_NEEDS_A_PERSON,
-    trouble="install the Slack app again with the scopes chat:write and channels:history, and renew slack: {token_file: ...}",
+    trouble="install the Slack app again with the scopes of docs/slack.md, and renew slack: {token_file: ...}",
 )
 _NO_SUCH_API = Row(
     means="the address of Slack's API gives no such answer",

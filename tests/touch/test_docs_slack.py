@@ -23,9 +23,9 @@ MANIFEST, SETTINGS = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, 
 
 SCOPES = {
     "chat.postMessage": {"chat:write"},
-    "conversations.history": {"channels:history", "groups:history"},
+    "conversations.history": {"channels:history", "groups:history", "metadata.message:read"},
 }
-"""What Slack asks for each method, for public and private channels.
+"""What Slack asks for each method, for public and private channels, and for metadata in the answer.
 
 Source: docs.slack.dev/reference/methods, "Required scopes".
 """
