@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitor.settings import listen_address
+
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
@@ -42,3 +44,30 @@ def test_the_unit_gives_the_service_longer_to_stop_than_it_takes():
     unit = (ROOT / "deploy" / "monitor.service").read_text(encoding="utf-8")
     assert int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)[1]) > 25
     assert "Type=notify" in unit
+
+
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_image_runs_as_nobody_in_particular_and_listens_where_its_health_is_asked():
+    assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", DOCKERFILE, re.M)
+    port = listen_address(re.search(r"MONITOR_WEB__LISTEN=(\S+)", DOCKERFILE)[1])[1]
+    assert f"http://127.0.0.1:{port}/livez" in DOCKERFILE
+    assert f"EXPOSE {port}\n" in DOCKERFILE
+    assert COMPOSE["services"]["monitor"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_the_image_is_built_from_files_that_there_are():
+    for source in re.findall(r"^COPY (\S+) ", DOCKERFILE, re.M):
+        assert source.startswith("--from=") or (ROOT / source).exists()
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert not {"monitor", "rules", "templates", "README.md", "LICENSE"} & set(
+        ignored
+    )  # the build needs them
+
+
+def test_what_the_container_keeps_is_on_its_volume():
+    (volume,) = COMPOSE["services"]["monitor"]["volumes"]
+    assert volume.partition(":")[2] == re.search(r"^VOLUME (\S+)$", DOCKERFILE, re.M)[1]
+    assert COMPOSE["services"]["monitor"]["read_only"] is True
