@@ -1,5 +1,6 @@
 """The files under deploy/ say what the program does: metrics that exist, a runbook for each alert."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from monitor.settings import listen_address
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "monitor.json").read_text(encoding="utf-8"))
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
@@ -71,3 +73,12 @@ def test_what_the_container_keeps_is_on_its_volume():
     (volume,) = COMPOSE["services"]["monitor"]["volumes"]
     assert volume.partition(":")[2] == re.search(r"^VOLUME (\S+)$", DOCKERFILE, re.M)[1]
     assert COMPOSE["services"]["monitor"]["read_only"] is True
+
+
+@pytest.mark.parametrize("panel", DASHBOARD["panels"], ids=lambda panel: panel["title"])
+def test_a_panel_shows_metrics_that_there_are(panel):
+    for target in panel["targets"]:
+        named = metrics_of(target["expr"])
+        assert named
+        for name in named:
+            assert f"`{name}`" in METRICS, name
