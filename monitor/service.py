@@ -120,9 +120,7 @@ def _routes(settings: Settings, name: str) -> list[Route]:
 
 def watched(settings: Settings) -> tuple[Path, ...]:
     """The files and folders whose change is put in force; those with secrets too, so that a mended token is used at once."""
-    folder, named = settings.file.parent, (settings.slack.token_file, settings.email.password_file)
-    secrets = (folder / name for name in named if name is not None)
-    return (settings.file, *settings.feeds, *settings.rules, settings.templates, *secrets)
+    return (settings.file, *settings.feeds, *settings.rules, settings.templates, *settings.secret_files)
 
 
 def operators_of(settings: Settings) -> tuple[Route, ...]:
@@ -442,7 +440,7 @@ async def run(
             paths=lambda: watched(service.settings), load=partial(reloaded, service), loaded=before
         )
         flows = [
-            asyncio.create_task(_watched(service.progress), name="watchdog"),
+            asyncio.create_task(_reassured(service.progress), name="watchdog"),
             asyncio.create_task(_supervised("polling", service.polling.run), name="polling"),
             asyncio.create_task(_supervised("reload", files.run), name="reload"),
             asyncio.create_task(_supervised("sweep", service.sweep.run), name="sweep"),
@@ -601,7 +599,7 @@ async def _supervised(name: str, flow: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(RESTARTS.wait(failures, 0.5).total_seconds())
 
 
-async def _watched(progress: Progress) -> None:
+async def _reassured(progress: Progress) -> None:
     """Tell systemd, where it watches, that the flows go round; a service that stands still is then started anew."""
     every = systemd.watchdog()
     while every is not None:

@@ -246,6 +246,12 @@ class Settings(_Model):
         return Path(self.database.removeprefix("sqlite:///"))
 
     @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that secrets are read from."""
+        named = (self.slack.token_file, self.email.password_file)
+        return tuple(self.file.parent / name for name in named if name is not None)
+
+    @property
     def receiver_names(self) -> frozenset[str]:
         """Who may be named in rules and feeds."""
         return frozenset(self.receivers)

@@ -12,6 +12,7 @@ from monitor.cli import FINE, NO, OUTSIDE
 from monitor.cli.answer import json_option, say_json, say_table
 from monitor.cli.feed_files import add, export, import_feeds, remove, the_feed
 from monitor.cli.feed_search import find
+from monitor.cli.stories import outline
 from monitor.cli.workspace import fetching, opened_store, settings_of, wait_for, when
 from monitor.errors import StoreError
 from monitor.feeds import listing
@@ -120,7 +121,7 @@ def history(ctx: click.Context, feed: str, limit: int, as_json: bool) -> int:
     meant = the_feed(feed, listing.every(settings.feeds, []))
     state, stories = wait_for(_history(settings, meant, limit))
     if as_json:
-        say_json({"feed": _as_json(meant, state), "stories": [_story_as_json(one) for one in stories]})
+        say_json({"feed": _as_json(meant, state), "stories": [outline(one) for one in stories]})
         return FINE
     detail = f"{state.outcome} {state.detail}".strip() or "never asked"
     click.echo(f"{meant.name or meant.shown_url}: {state.health.value}, {detail}")
@@ -151,21 +152,6 @@ async def _history(settings: Settings, feed: Feed, limit: int) -> tuple[FeedStat
             return FeedState(), ()
         states = await store.feed_states([feed.id])
         return states.get(feed.id, FeedState()), await store.read(lambda c: stories_of(c, feed.id, limit))
-
-
-def _story_as_json(one: Judged) -> dict[str, Any]:
-    story = one.story
-    return {
-        "id": story.id,
-        "revision": story.revision,
-        "title": story.title,
-        "link": story.link,
-        "published_at": story.published_at,
-        "seen_at": story.seen_at,
-        "verdict": one.verdict,
-        "reason": one.reason,
-        "rules": one.rules,
-    }
 
 
 @feeds.command("parse")

@@ -85,23 +85,26 @@ async def _find(settings: Settings, story: str) -> tuple[Judged, ...]:
         return (await store.read(lambda c: history.find(c, story)))[::-1]
 
 
-def as_dict(judged: Judged) -> dict[str, Any]:
-    """A story as `--json` lists it."""
+def outline(judged: Judged) -> dict[str, Any]:
+    """A story among others of its feed as `--json` lists it."""
     story = judged.story
     return {
         "id": story.id,
         "revision": story.revision,
         "title": story.title,
         "link": story.link,
-        "source": story.source,
-        "language": story.language,
         "published_at": story.published_at,
         "seen_at": story.seen_at,
         "verdict": judged.verdict,
         "reason": judged.reason,
         "rules": judged.rules,
-        "alert": judged.alert,
     }
+
+
+def as_dict(judged: Judged) -> dict[str, Any]:
+    """A story as `--json` lists it."""
+    story = judged.story
+    return outline(judged) | {"source": story.source, "language": story.language, "alert": judged.alert}
 
 
 def _whole(judged: Judged) -> dict[str, Any]:

@@ -10,6 +10,8 @@ LEAST_FREE_BYTES = 50_000_000
 LOOK_EVERY_S = 5.0
 PAUSE_S = 15.0
 """How long feeds wait after the database had no room, before one tries again."""
+FRESH_FOR_S = 1.0
+"""However many feeds are due, the disk is looked at once in this time."""
 
 TROUBLE = "disk"
 
@@ -30,16 +32,17 @@ class Space:
     pause_s: float = PAUSE_S
     look_every_s: float = LOOK_EVERY_S
     _full_until: float = field(default=0.0, init=False)
-    _looked_at: float = field(default=-1.0, init=False)
+    _next_look: float = field(default=0.0, init=False)
 
     def filled(self) -> None:
         """The database had no room for something."""
         self._full_until = asyncio.get_running_loop().time() + self.pause_s
+        self._next_look = 0.0
 
     async def wait(self) -> None:
         """Come back when there is room; operators hear of the wait, and of its end."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._full_until and now - self._looked_at < 1 and self._looked_at >= 0:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._next_look:
             return
         while (reason := self._why_not()) is not None:
             self.went_round()
@@ -50,7 +53,7 @@ class Space:
                 "is lost. Alerts that are stored go out meanwhile.",
             )
             await asyncio.sleep(self.look_every_s)
-        self._looked_at = asyncio.get_running_loop().time()
+        self._next_look = loop.time() + FRESH_FOR_S
         await self.operators.over(TROUBLE, "There is room on the disk again", "Feeds are asked as before.")
 
     def _why_not(self) -> str | None:

@@ -1,16 +1,14 @@
 """Files that are wrong: every mistake at once, at its place, the same words from `check`, from `run` and from a reload."""
 
 import asyncio
-import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.touch.test_service import running, until
-from tests.touch.workspace_kit import Workspace, rss
+from tests.touch.workspace_kit import Workspace, rss, typed
 
 WRONG_SETTINGS = """\
 databas: sqlite:///data/monitor.db
@@ -39,20 +37,8 @@ def written(folder: Path, settings: str, feeds: str = "- https://news.example/rs
 
 async def monitor(file: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and everything that was said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor", "--config", str(file), *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={key: value for key, value in os.environ.items() if not key.startswith("MONITOR_")},
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(60):
-            said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    code, out, err = await typed(file.parent, "--config", str(file), *arguments)
+    return code, out + err
 
 
 def problems(said: str) -> list[str]:
@@ -101,14 +87,13 @@ async def test_a_reload_of_wrong_settings_keeps_the_old_ones_and_tells_operators
             right = workspace.file.read_text()
             wrong = {**yaml.safe_load(right), "databas": "x"}
             workspace.file.write_text(yaml.safe_dump(wrong))
-            service_file = workspace.file
             await until(lambda: any(m["channel"] == "C0OPS" for m in workspace.slack.messages))
             (notice,) = [m for m in workspace.slack.messages if m["channel"] == "C0OPS"]
             assert "did you mean 'database'" in str(notice)
             assert service.settings.default_receivers == ("metals-desk",)
             workspace.feed("/a.xml", rss(("Copper rises", "Again."), ("Copper falls", "At last.")))
             await until(lambda: any("Copper falls" in text for text in workspace.told()))  # the old ones hold
-            service_file.write_text(right)
+            workspace.file.write_text(right)
             await until(lambda: sum(m["channel"] == "C0OPS" for m in workspace.slack.messages) == 2)
             assert "right again" in str(workspace.slack.messages[-1])
 

@@ -1,14 +1,13 @@
 """The mail page holds: its settings send, and the headers it names are there."""
 
-import asyncio
 import re
-import sys
 from pathlib import Path
 
 import yaml
 
 from monitor.demo.mail import MailCatcher
 from monitor.settings import load
+from tests.touch.workspace_kit import typed
 
 PAGE = (Path(__file__).parents[2] / "docs/email.md").read_text(encoding="utf-8")
 (SETTINGS,) = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.S))
@@ -24,19 +23,10 @@ def written(folder: Path, **email: object) -> Path:
     return file
 
 
-async def sent_test(folder: Path) -> tuple[int | None, str]:
-    """Run `monitor send-test` as people type it."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor", "send-test", "metals-desk",
-        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        out, _ = await asyncio.wait_for(child.communicate(), 60)
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    return child.returncode, out.decode()
+async def sent_test(folder: Path) -> tuple[int, str]:
+    """Exit code and all that is said."""
+    code, out, err = await typed(folder, "send-test", "metals-desk")
+    return code, out + err
 
 
 async def test_the_settings_of_the_page_send_a_test(tmp_path):

@@ -1,8 +1,6 @@
 """The Slack page holds: its settings post, and its manifest asks for what the calls need and no more."""
 
-import asyncio
 import re
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from monitor.deliver.render import Press
 from monitor.deliver.slack import SlackChannel
 from monitor.demo.slack import SlackStandIn
 from monitor.secret import Secret
+from tests.touch.workspace_kit import typed
 
 PAGE = (Path(__file__).parents[2] / "docs/slack.md").read_text(encoding="utf-8")
 MANIFEST, SETTINGS = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.S))
@@ -38,23 +37,14 @@ async def slack():
     await stand_in.close()
 
 
-async def sent_test(folder: Path, slack: SlackStandIn) -> tuple[int | None, str]:
+async def sent_test(folder: Path, slack: SlackStandIn) -> tuple[int, str]:
     """Run `monitor send-test` on the page's settings, with the stand-in as Slack."""
     (folder / "secrets").mkdir()
     (folder / "secrets/slack").write_text(f"{slack.token}\n", encoding="utf-8")
     settings = {**SETTINGS, "slack": {**SETTINGS["slack"], "api_url": slack.api_url}}
     (folder / "monitor.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor", "send-test", "metals-desk",
-        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        out, _ = await asyncio.wait_for(child.communicate(), 60)
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    return child.returncode, out.decode()
+    code, out, err = await typed(folder, "send-test", "metals-desk")
+    return code, out + err
 
 
 async def test_the_settings_of_the_page_post_a_test(slack, tmp_path):

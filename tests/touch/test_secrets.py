@@ -1,14 +1,13 @@
 """No secret is shown: not in what commands print, not in the log at its most talkative, not in the metrics."""
 
 import asyncio
-import os
 import socket
 import sys
 
 import aiohttp
 import pytest
 
-from tests.touch.workspace_kit import Workspace, rss
+from tests.touch.workspace_kit import Workspace, rss, typed
 
 FEED_SECRETS = ("feed-sesame", "query-sesame")
 SINK_SECRETS = ("xoxb-slack-sesame", "mail-sesame")
@@ -54,19 +53,9 @@ async def workspace(tmp_path):
 
 
 async def said(workspace: Workspace, *arguments: str) -> tuple[str, str]:
-    """Run a command as people type it: output and talk, both as they are."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor", *arguments,
-        cwd=workspace.folder, env={**os.environ, "COLUMNS": "400"},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        out, err = await asyncio.wait_for(child.communicate(), 120)
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    return out.decode(), err.decode()
+    """Output and talk, both as they are; wide enough to cut nothing."""
+    _, out, err = await typed(workspace.folder, *arguments, COLUMNS="400")
+    return out, err
 
 
 def found_in(text: str, secrets: tuple[str, ...]) -> list[str]:

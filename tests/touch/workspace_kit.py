@@ -1,5 +1,8 @@
 """A workspace on disk with a feed server and both sinks, for tests that run the real service."""
 
+import asyncio
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +35,25 @@ def rss(*items: tuple[str, str], title: str = "The News", age: timedelta = timed
         for n, (headline, text) in enumerate(items)
     )
     return f"<rss version='2.0'><channel><title>{title}</title>{listed}</channel></rss>"
+
+
+async def typed(folder: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Run a command in a folder as people type it, as a process of its own; gives exit code, output and talk."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MONITOR_")}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "monitor", *arguments,
+        cwd=folder, env={**inherited, **environment},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(120):
+            out, err = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    assert child.returncode is not None
+    return child.returncode, out.decode(), err.decode()
 
 
 @dataclass
