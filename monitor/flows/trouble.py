@@ -36,7 +36,9 @@ class Trouble:
 
     async def tell(self, key: str, title: str, text: str, *, broken: str | None = None) -> None:
         """Tell of something, unless it was told today; through another channel than the broken one, if there is one."""
-        log.error("trouble", about=key, title=title, reason=text)
+        # A trouble that lasts is told of every few seconds: on a full disk, its log must not take the last bytes.
+        say = log.debug if key in self._open else log.error
+        say("trouble", about=key, title=title, reason=text)
         self._open.add(key)
         await self._send(key, title, text, self._around(broken))
 

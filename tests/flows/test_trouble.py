@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.alerts.trouble import about_failing
 from monitor.feeds.feed import FeedPriority
@@ -66,6 +67,20 @@ async def test_a_trouble_that_comes_and_goes_is_no_flood(store):
         await flow.tell("disk", "The disk is full", "x")
         await flow.over("disk", "There is room again", "x")
     assert len(log.nudges) == 2
+
+
+async def test_a_trouble_that_lasts_is_one_line_of_the_log_until_it_is_over(store):
+    flow = trouble(store, Log(), Clock())
+    with capture_logs() as lines:
+        for _ in range(3):
+            await flow.tell("disk", "The disk is full", "x")
+        await flow.over("disk", "There is room again", "x")
+        await flow.tell("disk", "The disk is full", "x")
+    assert [line["event"] for line in lines if line["log_level"] != "debug"] == [
+        "trouble",
+        "trouble_over",
+        "trouble",
+    ]
 
 
 async def test_a_broken_channel_is_told_of_through_another(store):
