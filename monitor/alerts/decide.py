@@ -97,7 +97,7 @@ def decide(
     policy: Policy,
     now: datetime,
     told: Told | None = None,
-    twins: Iterable[Twin] = (),
+    twins: tuple[Twin, ...] = (),
 ) -> Decision:
     """Decide what becomes of a story that was just judged.
 
@@ -117,20 +117,31 @@ def decide(
     if twin is not None:
         return _copy(story, matches, routes, twin, policy, now)
     if not routes:
-        return _silent(
-            story,
-            Verdict.NOBODY,
-            "its rules name no receiver, and there are no default receivers",
-            now,
-            matches,
-        )
-    return _alert(story, matches, routes, tuple(twins), policy, now)
+        return _nobody(story, matches, twins, now)
+    return _alert(story, matches, routes, twins, policy, now)
 
 
 def _silent(
     story: Story, verdict: Verdict, reason: str, now: datetime, matches: tuple[Match, ...] = ()
 ) -> Decision:
     return Decision(story=story, verdict=verdict, reason=reason, decided_at=now, matches=matches)
+
+
+def _nobody(story: Story, matches: tuple[Match, ...], twins: tuple[Twin, ...], now: datetime) -> Decision:
+    return Decision(
+        story=story,
+        verdict=Verdict.NOBODY,
+        reason="its rules name no receiver, and there are no default receivers",
+        decided_at=now,
+        matches=matches,
+        relied_on=_held(keys(story), twins),
+    )
+
+
+def _held(claims: Iterable[str], twins: Iterable[Twin]) -> tuple[tuple[str, AlertId | None], ...]:
+    """Who holds these keys, as far as this decision knows."""
+    holders = {twin.key: twin.alert for twin in twins}
+    return tuple((key, holders.get(key)) for key in claims)
 
 
 def _too_late(story: Story, max_age: timedelta) -> tuple[Verdict, str] | None:
@@ -233,7 +244,6 @@ def _alert(
 ) -> Decision:
     alert = alert_id(story.id, story.revision)
     priority = _priority(matches)
-    held = {twin.key: twin.alert for twin in twins}
     claims = keys(story)
     return Decision(
         story=story,
@@ -246,7 +256,7 @@ def _alert(
         priority=priority,
         deliveries=_deliveries(alert, routes, priority, policy, now),
         claims=claims,
-        relied_on=tuple((key, held.get(key)) for key in claims),
+        relied_on=_held(claims, twins),
     )
 
 

@@ -71,19 +71,26 @@ class Intake:
         if found is None:
             return
         matches = self.in_force.judge.match(found)
+        alone = revision == 1
         for _ in range(MOST_OVERTAKEN):
-            decision = await self._decide(found, matches)
+            decision = await self._decide(found, matches, alone=alone)
             reach(Point.AFTER_MATCH)
             match await self.store.record_decision(decision):
                 case Recorded(targets=targets):
                     self._tell(decision, targets)
                     return
                 case Overtaken():
-                    continue
+                    alone = False
         raise StoreError(f"story {story} was overtaken {MOST_OVERTAKEN} times")
 
-    async def _decide(self, story: Story, matches: tuple[Match, ...]) -> Decision:
-        told, twins = await self.store.told_before(story) if matches else (None, ())
+    async def _decide(self, story: Story, matches: tuple[Match, ...], *, alone: bool) -> Decision:
+        """Decide by what is known of other stories.
+
+        Args:
+            alone: Take it that no other story has to do with this one, as with nearly every new one; a decision says
+                what it relied on, so where that is wrong it is not recorded.
+        """
+        told, twins = await self.store.told_before(story) if matches and not alone else (None, ())
         force = self.in_force
         feed = force.feeds.get(story.feed)
         return decide(

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, tuple_, update
 
 from monitor.alerts.decide import Decision, Told, Twin, Verdict, urgency
 from monitor.alerts.same import keys as keys_of
 from monitor.store import tables
-from monitor.store.rows import insert, match_row, story_of
+from monitor.store.rows import match_row, put, put_new, story_of
 from monitor.stories.ids import AlertId, StoryId
 from monitor.stories.story import Story
 
@@ -26,27 +26,27 @@ class Recorded:
     targets: tuple[str, ...]
 
 
-class _Overtaken(Exception):
-    """Undoes the savepoint."""
+_UNDECIDED = select(tables.stories).where(
+    tables.stories.c.id == bindparam("story"),
+    tables.stories.c.revision == bindparam("revision"),
+    tables.stories.c.decided_at.is_(None),
+)
 
 
 def undecided(connection: Connection, story: StoryId, revision: int) -> Story | None:
     """The revision, if nothing was decided about it yet."""
-    table = tables.stories
-    row = connection.execute(
-        select(table).where(table.c.id == story, table.c.revision == revision, table.c.decided_at.is_(None))
-    ).first()
+    row = connection.execute(_UNDECIDED, {"story": story, "revision": revision}).first()
     return story_of(row) if row else None
+
+
+_OWN_ALERT = select(tables.alert_stories.c.alert).where(tables.alert_stories.c.story == bindparam("story"))
+_CLAIMS = select(tables.claims).where(tables.claims.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def history(connection: Connection, story: Story) -> tuple[Told | None, tuple[Twin, ...]]:
     """The alert that this story led to before, and alerts on the same story elsewhere."""
-    own = connection.execute(
-        select(tables.alert_stories.c.alert).where(tables.alert_stories.c.story == story.id)
-    ).scalar()
+    own = connection.execute(_OWN_ALERT, {"story": story.id}).scalar()
     told = Told(alert=own, targets=_targets(connection, own)) if own else None
-    table = tables.claims
-    rows = connection.execute(select(table).where(table.c.key.in_(keys_of(story)))).all()
     twins = tuple(
         Twin(
             key=row.key,
@@ -57,134 +57,134 @@ def history(connection: Connection, story: Story) -> tuple[Told | None, tuple[Tw
             claimed_at=row.claimed_at,
             targets=_targets(connection, row.alert),
         )
-        for row in rows
+        for row in connection.execute(_CLAIMS, {"keys": keys_of(story)}).all()
         if row.story != story.id
     )
     return told, twins
 
 
+_TARGETS = select(tables.deliveries.c.channel, tables.deliveries.c.target).where(
+    tables.deliveries.c.alert == bindparam("alert")
+)
+
+
 def _targets(connection: Connection, alert: AlertId) -> frozenset[str]:
-    table = tables.deliveries
-    rows = connection.execute(select(table.c.channel, table.c.target).where(table.c.alert == alert))
+    rows = connection.execute(_TARGETS, {"alert": alert})
     return frozenset(f"{row.channel}:{row.target}" for row in rows)
 
 
 def record(connection: Connection, decision: Decision) -> Recorded | Overtaken:
     """Write match, alert and outbox together, once: a story that was decided meanwhile changes nothing."""
-    savepoint = connection.begin_nested()
-    try:
-        answer = _record(connection, decision)
-    except _Overtaken:
-        savepoint.rollback()
+    if (decision.alert or decision.relied_on) and not _stands(connection, decision):
         return Overtaken()
-    savepoint.commit()
-    return answer
-
-
-def _record(connection: Connection, decision: Decision) -> Recorded:
     if not _close(connection, decision):
         return Recorded(targets=())
     story = decision.story
     if decision.matches:
         rows = [match_row(match, story, position) for position, match in enumerate(decision.matches)]
-        connection.execute(insert(connection, tables.matches).on_conflict_do_nothing(), rows)
+        connection.execute(put_new(connection, tables.matches), rows)
     if decision.alert is None:
         return Recorded(targets=())
-    _check_claims(connection, decision)
     if decision.fresh:
         _put_alert(connection, decision)
     _join(connection, decision)
-    for delivery in decision.deliveries:
-        route = delivery.route
-        connection.execute(
-            insert(connection, tables.deliveries)
-            .values(
-                id=delivery.id,
-                alert=decision.alert,
-                channel=route.channel,
-                target=route.target,
-                receiver=route.receiver,
-                language=route.language,
-                timezone=route.timezone,
-                urgency=urgency(decision.priority),
-                state="pending",
-                next_at=delivery.next_at,
-                created_at=decision.decided_at,
-            )
-            .on_conflict_do_nothing()
-        )
+    _put_deliveries(connection, decision)
     return Recorded(targets=tuple(delivery.route.key for delivery in decision.deliveries))
 
 
+def _stands(connection: Connection, decision: Decision) -> bool:
+    """Whether what the decision relied on from other stories is still so. What its own alert holds is no obstacle."""
+    own = connection.execute(_OWN_ALERT, {"story": decision.story.id}).scalar()
+    if own not in (None, decision.alert):
+        return False
+    relied_on = dict(decision.relied_on)
+    rows = connection.execute(_CLAIMS, {"keys": tuple(relied_on)}) if relied_on else ()
+    holders = {row.key: row.alert for row in rows}
+    return all(holders.get(key) in (alert, decision.alert) for key, alert in relied_on.items())
+
+
+_CLOSE = (
+    update(tables.stories)
+    .where(
+        tables.stories.c.id == bindparam("this_story"),
+        tables.stories.c.revision == bindparam("this_revision"),
+        tables.stories.c.decided_at.is_(None),
+    )
+    .values(decided_at=bindparam("at"), verdict=bindparam("verdict"), reason=bindparam("reason"))
+)
+
+
 def _close(connection: Connection, decision: Decision) -> bool:
-    table = tables.stories
     done = connection.execute(
-        update(table)
-        .where(
-            table.c.id == decision.story.id,
-            table.c.revision == decision.story.revision,
-            table.c.decided_at.is_(None),
-        )
-        .values(decided_at=decision.decided_at, verdict=decision.verdict.value, reason=decision.reason)
+        _CLOSE,
+        {
+            "this_story": decision.story.id,
+            "this_revision": decision.story.revision,
+            "at": decision.decided_at,
+            "verdict": decision.verdict.value,
+            "reason": decision.reason,
+        },
     )
     return done.rowcount > 0
-
-
-def _check_claims(connection: Connection, decision: Decision) -> None:
-    """What the decision relied on from other stories must still be so."""
-    table = tables.claims
-    for key, alert in decision.relied_on:
-        holder = connection.execute(select(table.c.alert).where(table.c.key == key)).scalar()
-        if holder != alert:
-            raise _Overtaken
-    own = connection.execute(
-        select(tables.alert_stories.c.alert).where(tables.alert_stories.c.story == decision.story.id)
-    ).scalar()
-    if own is not None and own != decision.alert:
-        raise _Overtaken
 
 
 def _put_alert(connection: Connection, decision: Decision) -> None:
     story = decision.story
     connection.execute(
-        insert(connection, tables.alerts)
-        .values(
-            id=decision.alert,
-            story=story.id,
-            revision=story.revision,
-            priority=decision.priority.value,
-            created_at=decision.decided_at,
-        )
-        .on_conflict_do_nothing()
-    )
-    for key in decision.claims:
-        values = {
-            "alert": decision.alert,
-            "feed": story.feed,
-            "source": story.source,
+        put_new(connection, tables.alerts),
+        {
+            "id": decision.alert,
             "story": story.id,
-            "claimed_at": decision.decided_at,
-        }
-        connection.execute(
-            insert(connection, tables.claims)
-            .values(key=key, **values)
-            .on_conflict_do_update(index_elements=["key"], set_=values)
-        )
+            "revision": story.revision,
+            "priority": decision.priority.value,
+            "created_at": decision.decided_at,
+        },
+    )
+    values = {
+        "alert": decision.alert,
+        "feed": story.feed,
+        "source": story.source,
+        "story": story.id,
+        "claimed_at": decision.decided_at,
+    }
+    if decision.claims:
+        rows = [{"key": key, **values} for key in decision.claims]
+        connection.execute(put(connection, tables.claims, values), rows)
 
 
 def _join(connection: Connection, decision: Decision) -> None:
     story = decision.story
     connection.execute(
-        insert(connection, tables.alert_stories)
-        .values(
-            story=story.id,
-            alert=decision.alert,
-            source=story.source,
-            link=story.link,
-            joined_at=decision.decided_at,
-        )
-        .on_conflict_do_nothing()
+        put_new(connection, tables.alert_stories),
+        {
+            "story": story.id,
+            "alert": decision.alert,
+            "source": story.source,
+            "link": story.link,
+            "joined_at": decision.decided_at,
+        },
     )
+
+
+def _put_deliveries(connection: Connection, decision: Decision) -> None:
+    rows = [
+        {
+            "id": delivery.id,
+            "alert": decision.alert,
+            "channel": delivery.route.channel,
+            "target": delivery.route.target,
+            "receiver": delivery.route.receiver,
+            "language": delivery.route.language,
+            "timezone": delivery.route.timezone,
+            "urgency": urgency(decision.priority),
+            "state": "pending",
+            "next_at": delivery.next_at,
+            "created_at": decision.decided_at,
+        }
+        for delivery in decision.deliveries
+    ]
+    if rows:
+        connection.execute(put_new(connection, tables.deliveries), rows)
 
 
 # ---- the sweep -----------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class DeadLetterRow:
 def bury(connection: Connection, letter: DeadLetterRow) -> None:
     """Keep a message that could not be worked on; its story is closed, so that it is not offered for ever."""
     values: dict[str, Any] = {name: getattr(letter, name) for name in DeadLetterRow.__slots__}
-    connection.execute(insert(connection, tables.dead_letters).values(**values))
+    connection.execute(insert(tables.dead_letters), values)
     if letter.story is not None:
         table = tables.stories
         connection.execute(

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from monitor.alerts.letter import Copy, Letter, Reason, Span
 from monitor.alerts.reactions import GIVEN_UP
@@ -51,31 +63,42 @@ class Outcome:
     reference: str | None = None
 
 
+_TABLE = tables.deliveries
+_DUE = (
+    select(_TABLE)
+    .where(
+        _TABLE.c.channel == bindparam("channel"),
+        _TABLE.c.target == bindparam("target"),
+        _TABLE.c.state.in_(WAITING),
+        _TABLE.c.next_at <= bindparam("now"),
+    )
+    .order_by(_TABLE.c.urgency, _TABLE.c.next_at, _TABLE.c.created_at, _TABLE.c.id)
+    .limit(1)
+)
+_CLAIM = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("this"))
+    .values(
+        state="sending",
+        session=bindparam("session"),
+        claimed_at=bindparam("claimed_at"),
+        tried_at=bindparam("tried_at"),
+    )
+)
+
+
 def claim(
     connection: Connection, *, channel: str, target: str, session: SessionId, now: datetime
 ) -> Claimed | None:
     """Take the next due delivery of a target: the most urgent, then the one that waited longest."""
-    table = tables.deliveries
-    row = connection.execute(
-        select(table)
-        .where(
-            table.c.channel == channel,
-            table.c.target == target,
-            table.c.state.in_(WAITING),
-            table.c.next_at <= now,
-        )
-        .order_by(table.c.urgency, table.c.next_at, table.c.created_at, table.c.id)
-        .limit(1)
-    ).first()
+    row = connection.execute(_DUE, {"channel": channel, "target": target, "now": now}).first()
     if row is None:
         return None
     tried_at = row.tried_at or now
     # While it is uncertain whether an earlier try arrived, the time of that try is what the provider is asked about.
     claimed_at = row.claimed_at if row.state == "ambiguous" else now
     connection.execute(
-        update(table)
-        .where(table.c.id == row.id)
-        .values(state="sending", session=session, claimed_at=claimed_at, tried_at=tried_at)
+        _CLAIM, {"this": row.id, "session": session, "claimed_at": claimed_at, "tried_at": tried_at}
     )
     return Claimed(
         letter=_letter(connection, row, tried_at),
@@ -86,28 +109,41 @@ def claim(
     )
 
 
+_RECORD = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("this"), _TABLE.c.session == bindparam("mine"))
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        next_at=bindparam("next_at"),
+        session=None,
+        attempts=_TABLE.c.attempts + bindparam("counts"),
+        counted_at=func.coalesce(_TABLE.c.counted_at, bindparam("counted_at", type_=tables.Instant())),
+        plain=or_(_TABLE.c.plain, bindparam("plain", type_=Boolean())),
+        reference=func.coalesce(bindparam("reference", type_=Text()), _TABLE.c.reference),
+        ended_at=func.coalesce(bindparam("ended_at", type_=tables.Instant()), _TABLE.c.ended_at),
+    )
+)
+
+
 def record(
     connection: Connection, delivery: DeliveryId, outcome: Outcome, *, session: SessionId, now: datetime
 ) -> None:
     """Write what a try came to, if the delivery is still this session's."""
-    table = tables.deliveries
-    values: dict[str, Any] = {
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "next_at": outcome.next_at,
-        "session": None,
-    }
-    if outcome.counts:
-        values["attempts"] = table.c.attempts + 1
-        values["counted_at"] = func.coalesce(table.c.counted_at, literal(now, tables.Instant()))
-    if outcome.plain:
-        values["plain"] = True
-    if outcome.reference is not None:
-        values["reference"] = outcome.reference
-    if outcome.state in ("sent", "dead"):
-        values["ended_at"] = now
     connection.execute(
-        update(table).where(table.c.id == delivery, table.c.session == session).values(**values)
+        _RECORD,
+        {
+            "this": delivery,
+            "mine": session,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "next_at": outcome.next_at,
+            "counts": int(outcome.counts),
+            "counted_at": now if outcome.counts else None,
+            "plain": outcome.plain,
+            "reference": outcome.reference,
+            "ended_at": now if outcome.state in ("sent", "dead") else None,
+        },
     )
 
 
@@ -133,26 +169,29 @@ def release_dead(connection: Connection, *, alive: tuple[SessionId, ...], now: d
     return done.rowcount
 
 
+_DUE_TARGETS = (
+    select(_TABLE.c.channel, _TABLE.c.target)
+    .where(_TABLE.c.state.in_(WAITING), _TABLE.c.next_at <= bindparam("now"))
+    .distinct()
+)
+
+
 def due_targets(connection: Connection, now: datetime) -> tuple[tuple[str, str], ...]:
     """Channel and target of everything that is due."""
-    table = tables.deliveries
-    rows = connection.execute(
-        select(table.c.channel, table.c.target)
-        .where(table.c.state.in_(WAITING), table.c.next_at <= now)
-        .distinct()
-    )
-    return tuple((row.channel, row.target) for row in rows)
+    return tuple((row.channel, row.target) for row in connection.execute(_DUE_TARGETS, {"now": now}))
+
+
+_EARLIEST = (
+    select(_TABLE.c.next_at)
+    .where(_TABLE.c.state.in_(WAITING), _TABLE.c.next_at > bindparam("after"))
+    .order_by(_TABLE.c.next_at)
+    .limit(1)
+)
 
 
 def earliest(connection: Connection, after: datetime) -> datetime | None:
     """When the next delivery falls due after an instant."""
-    table = tables.deliveries
-    row = connection.execute(
-        select(table.c.next_at)
-        .where(table.c.state.in_(WAITING), table.c.next_at > after)
-        .order_by(table.c.next_at)
-        .limit(1)
-    ).first()
+    row = connection.execute(_EARLIEST, {"after": after}).first()
     return row.next_at if row else None
 
 
@@ -212,19 +251,21 @@ def dead(connection: Connection) -> tuple[DeliveryId, ...]:
 # ---- the letter ----------------------------------------------------------------------------------------------
 
 
+_ALERT = select(tables.alerts).where(tables.alerts.c.id == bindparam("alert"))
+_STORY = select(tables.stories).where(
+    tables.stories.c.id == bindparam("story"), tables.stories.c.revision == bindparam("revision")
+)
+
+
 def _letter(connection: Connection, row: Row[Any], tried_at: datetime) -> Letter:
-    alert = connection.execute(select(tables.alerts).where(tables.alerts.c.id == row.alert)).one()
+    alert = connection.execute(_ALERT, {"alert": row.alert}).one()
     return letter(connection, alert, {**row._mapping, "tried_at": tried_at})
 
 
 def letter(connection: Connection, alert: Row[Any], delivery: Mapping[str, Any]) -> Letter:
     """Put together what a channel needs: the story, why it came, where else it is."""
-    stories = tables.stories
-    story = story_of(
-        connection.execute(
-            select(stories).where(stories.c.id == alert.story, stories.c.revision == alert.revision)
-        ).one()
-    )
+    row = connection.execute(_STORY, {"story": alert.story, "revision": alert.revision}).one()
+    story = story_of(row)
     return Letter(
         delivery=delivery["id"],
         alert=alert.id,
@@ -242,17 +283,22 @@ def letter(connection: Connection, alert: Row[Any], delivery: Mapping[str, Any])
     )
 
 
+_REASONS = (
+    select(tables.matches)
+    .join(tables.alert_stories, tables.alert_stories.c.story == tables.matches.c.story)
+    .where(tables.alert_stories.c.alert == bindparam("alert"))
+    .order_by(
+        tables.matches.c.story != bindparam("story"),
+        tables.matches.c.revision != bindparam("revision"),
+        tables.matches.c.revision,
+        tables.matches.c.position,
+    )
+)
+
+
 def _reasons(connection: Connection, alert: str, story: StoryId, revision: int) -> tuple[Reason, ...]:
     """The rules that held for the story, then those that held only for its copies or later revisions."""
-    matches, members = tables.matches, tables.alert_stories
-    rows = connection.execute(
-        select(matches)
-        .join(members, members.c.story == matches.c.story)
-        .where(members.c.alert == alert)
-        .order_by(
-            matches.c.story != story, matches.c.revision != revision, matches.c.revision, matches.c.position
-        )
-    )
+    rows = connection.execute(_REASONS, {"alert": alert, "story": story, "revision": revision})
     found: dict[RuleId, Reason] = {}
     for row in rows:
         spans = _spans(row.evidence) if (row.story, row.revision) == (story, revision) else ()
@@ -266,14 +312,18 @@ def _spans(evidence: list[dict[str, Any]]) -> tuple[Span, ...]:
     return tuple(Span(field=e["field"], start=e["start"], end=e["end"], text=e["text"]) for e in evidence)
 
 
-def _copies(connection: Connection, alert: str, story: StoryId) -> tuple[Copy, ...]:
-    table = tables.alert_stories
-    rows = connection.execute(
-        select(table)
-        .where(table.c.alert == alert, table.c.story != story)
-        .order_by(table.c.joined_at)
-        .limit(40)
+_COPIES = (
+    select(tables.alert_stories)
+    .where(
+        tables.alert_stories.c.alert == bindparam("alert"), tables.alert_stories.c.story != bindparam("story")
     )
+    .order_by(tables.alert_stories.c.joined_at)
+    .limit(40)
+)
+
+
+def _copies(connection: Connection, alert: str, story: StoryId) -> tuple[Copy, ...]:
+    rows = connection.execute(_COPIES, {"alert": alert, "story": story})
     return tuple(Copy(source=row.source, link=row.link, seen_at=row.joined_at) for row in rows)
 
 

@@ -131,9 +131,9 @@ class SingleWriter:
         jobs = [job for job in jobs if job.done.set_running_or_notify_cancel()]
         try:
             with self._begun() as connection:
-                finished = [job for job in jobs if self._tried(connection, job)]
+                finished = self._done(connection, jobs)
                 connection.commit()
-        except SQLAlchemyError as error:
+        except DBAPIError as error:
             for job in jobs:
                 if not job.done.done():
                     job.done.set_exception(self._refused(error))
@@ -144,6 +144,13 @@ class SingleWriter:
         else:
             for job in finished:
                 job.done.set_result(job.answer)
+
+    def _done(self, connection: Connection, jobs: list[_Job]) -> list[_Job]:
+        """Run jobs; gives those that are to be kept. One that is alone needs no savepoint: it has the transaction."""
+        if len(jobs) == 1:
+            jobs[0].answer = jobs[0].work(connection)
+            return jobs
+        return [job for job in jobs if self._tried(connection, job)]
 
     def _begun(self) -> Connection:
         """A connection inside a transaction; another process's lock is waited out."""

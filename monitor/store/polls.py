@@ -11,7 +11,7 @@ from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import Validators
 from monitor.store import tables
-from monitor.store.rows import insert, story_row
+from monitor.store.rows import put, put_new, story_row
 from monitor.stories.ids import EntryKey, FeedId, StoryId
 from monitor.stories.story import Story
 
@@ -56,8 +56,8 @@ def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int
         The revisions that were new to the store.
     """
     new = [story for story in poll.stories if put_story(connection, story)]
-    for sighting in poll.sightings:
-        _put_sighting(connection, poll.feed.id, sighting, poll.state.polled_at)
+    if poll.sightings:
+        _put_sightings(connection, poll)
     if poll.seen_again:
         _see_again(connection, poll.feed.id, poll.seen_again, poll.state.polled_at)
     _put_feed(connection, poll)
@@ -66,27 +66,37 @@ def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int
 
 def put_story(connection: Connection, story: Story) -> bool:
     """Keep a revision; False when it is there already."""
-    statement = insert(connection, tables.stories).values(**story_row(story), offered_at=story.seen_at)
-    done = connection.execute(statement.on_conflict_do_nothing())
-    return done.rowcount > 0
+    row = {**story_row(story), "offered_at": story.seen_at}
+    return connection.execute(put_new(connection, tables.stories), row).rowcount > 0
 
 
-def _put_sighting(connection: Connection, feed: FeedId, sighting: Sighting, at: datetime | None) -> None:
-    table = tables.sightings
-    values = {"story": sighting.story, "revision": sighting.revision, "fingerprint": sighting.fingerprint,
-              "last_seen_at": at}  # fmt: skip
-    statement = insert(connection, table).values(feed=feed, key=sighting.key, first_seen_at=at, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["feed", "key"], set_=values))
+def _put_sightings(connection: Connection, poll: PollRecord) -> None:
+    at = poll.state.polled_at
+    rows = [
+        {
+            "feed": poll.feed.id,
+            "key": sighting.key,
+            "story": sighting.story,
+            "revision": sighting.revision,
+            "fingerprint": sighting.fingerprint,
+            "first_seen_at": at,
+            "last_seen_at": at,
+        }
+        for sighting in poll.sightings
+    ]
+    connection.execute(put(connection, tables.sightings, _SEEN), rows)
+
+
+_SEEN = ("story", "revision", "fingerprint", "last_seen_at")
+_SEE_AGAIN = (
+    update(tables.sightings)
+    .where(tables.sightings.c.feed == bindparam("this_feed"), tables.sightings.c.key == bindparam("this_key"))
+    .values(last_seen_at=bindparam("at"))
+)
 
 
 def _see_again(connection: Connection, feed: FeedId, keys: Sequence[EntryKey], at: datetime | None) -> None:
-    table = tables.sightings
-    statement = (
-        update(table)
-        .where(table.c.feed == feed, table.c.key == bindparam("this_key"))
-        .values(last_seen_at=at)
-    )
-    connection.execute(statement, [{"this_key": key} for key in keys])
+    connection.execute(_SEE_AGAIN, [{"this_feed": feed, "this_key": key, "at": at} for key in keys])
 
 
 def _put_feed(connection: Connection, poll: PollRecord) -> None:
@@ -110,20 +120,24 @@ def _put_feed(connection: Connection, poll: PollRecord) -> None:
             "last_modified": poll.validators.last_modified,
             "body_hash": poll.validators.body_hash,
         }
-    statement = insert(connection, tables.feeds).values(id=poll.feed.id, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+    connection.execute(put(connection, tables.feeds, values), {"id": poll.feed.id, **values})
 
 
 # ---- reading -------------------------------------------------------------------------------------------------
 
 
+_KNOWN = select(tables.sightings).where(
+    tables.sightings.c.feed == bindparam("feed"),
+    tables.sightings.c.key.in_(bindparam("keys", expanding=True)),
+)
+
+
 def known(connection: Connection, feed: FeedId, keys: Sequence[EntryKey]) -> dict[EntryKey, Sighting]:
     """What is known of these entries of a feed."""
-    table = tables.sightings
     found: dict[EntryKey, Sighting] = {}
     for start in range(0, len(keys), 500):
         some = keys[start : start + 500]
-        for row in connection.execute(select(table).where(table.c.feed == feed, table.c.key.in_(some))):
+        for row in connection.execute(_KNOWN, {"feed": feed, "keys": some}):
             found[row.key] = Sighting(
                 key=row.key,
                 story=row.story,
@@ -154,12 +168,14 @@ def _state(row: Row[Any]) -> FeedState:
     )
 
 
+_VALIDATORS = select(tables.feeds.c.etag, tables.feeds.c.last_modified, tables.feeds.c.body_hash).where(
+    tables.feeds.c.id == bindparam("feed")
+)
+
+
 def validators(connection: Connection, feed: FeedId) -> Validators:
     """Those to send with the next request."""
-    table = tables.feeds
-    row = connection.execute(
-        select(table.c.etag, table.c.last_modified, table.c.body_hash).where(table.c.id == feed)
-    ).first()
+    row = connection.execute(_VALIDATORS, {"feed": feed}).first()
     if row is None:
         return Validators()
     return Validators(etag=row.etag, last_modified=row.last_modified, body_hash=row.body_hash)

@@ -14,6 +14,7 @@ from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import Validators
 from monitor.store import decisions, deliveries, history, keep, polls, schema, sqlite, workers
 from monitor.store.engine import Database, SingleWriter
+from monitor.store.fresh import Fresh
 from monitor.stories.ids import DeliveryId, EntryKey, FeedId, SessionId, StoryId
 from monitor.stories.story import Story
 
@@ -25,6 +26,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._fresh = Fresh()
 
     async def close(self) -> None:
         """Finish what is queued and let the files go."""
@@ -55,13 +57,16 @@ class Store:
 
     async def record_poll(self, poll: polls.PollRecord) -> tuple[tuple[StoryId, int], ...]:
         """Stories, sightings, validators and the next time, in one transaction; gives the new revisions."""
-        return await self._database.write(lambda c: polls.record(c, poll))
+        new = await self._database.write(lambda c: polls.record(c, poll))
+        self._fresh.keep(poll.stories, new)
+        return new
 
     # ---- decisions
 
     async def undecided(self, story: StoryId, revision: int) -> Story | None:
         """The revision, if nothing was decided about it yet."""
-        return await self._database.read(lambda c: decisions.undecided(c, story, revision))
+        found = self._fresh.take(story, revision)
+        return found or await self._database.read(lambda c: decisions.undecided(c, story, revision))
 
     async def told_before(self, story: Story) -> tuple[Told | None, tuple[Twin, ...]]:
         """The alert this story led to before, and alerts on the same story elsewhere."""
@@ -69,6 +74,7 @@ class Store:
 
     async def record_decision(self, decision: Decision) -> decisions.Recorded | decisions.Overtaken:
         """Match, alert and deliveries in one transaction."""
+        self._fresh.take(decision.story.id, decision.story.revision)
         return await self._database.write(lambda c: decisions.record(c, decision))
 
     async def record_notice(self, decision: Decision) -> tuple[str, ...]:
@@ -95,6 +101,8 @@ class Store:
 
     async def bury(self, letter: decisions.DeadLetterRow) -> None:
         """Keep a message that could not be worked on."""
+        if letter.story is not None and letter.revision is not None:
+            self._fresh.take(letter.story, letter.revision)
         await self._database.write(lambda c: decisions.bury(c, letter))
 
     async def forget(self, *, claims_before: datetime, sessions_before: datetime) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from monitor.store import tables
-from monitor.store.rows import insert
 from monitor.stories.ids import SessionId
 
 DEAD_AFTER = timedelta(seconds=15)
@@ -39,7 +38,7 @@ def begin(connection: Connection, session: SessionId, now: datetime, *, alone: b
             update(table).where(table.c.ended_at.is_(None)).values(ended_at=table.c.renewed_at)
         )
     connection.execute(
-        insert(connection, table).values(
+        insert(table).values(
             session=session, pid=os.getpid(), host=socket.gethostname(), started_at=now, renewed_at=now
         )
     )
