@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -30,6 +31,24 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(("Secret", self._value))
+
+
+_MOST_BYTES = 64_000
+
+
+def read_secret(path: Path) -> tuple[Secret | None, str]:
+    """Read a secret from its file, without the blanks and line breaks around it.
+
+    Returns:
+        The secret, or None and why there is none, in words.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES)
+    except (OSError, ValueError) as error:
+        return None, (getattr(error, "strerror", None) or type(error).__name__).lower()
+    text = data.decode("utf-8", "replace").strip()
+    return (Secret(text), "") if text else (None, "it is empty")
 
 
 _SECRET_PARAMETER = re.compile(

@@ -18,12 +18,13 @@ from monitor.alerts.decide import Decision, Policy
 from monitor.alerts.routes import NOWHERE, Route, Routes
 from monitor.backoff import doubling
 from monitor.deliver import channels, trial
-from monitor.deliver.render import Press
+from monitor.deliver.press import Press
 from monitor.errors import OperatorError, RuleError, SettingsError, StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
 from monitor.feeds.schedule import Pace, pace_of
-from monitor.fetch.fetcher import HttpFetcher
+from monitor.fetch.fetcher import HttpFetcher, fetcher_of
+from monitor.flows.damage import Damage
 from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll, Polling
@@ -36,7 +37,7 @@ from monitor.located import Place, Problem, errors
 from monitor.matching import desk as desks
 from monitor.ports import Channel
 from monitor.settings import Settings, load
-from monitor.store import sqlite
+from monitor.store import damage, sqlite
 from monitor.store.decisions import DeadLetterRow
 from monitor.store.store import Store, open_sqlite
 from monitor.stories.ids import ReceiverName, SessionId, StoryId, digest, new_session
@@ -52,6 +53,9 @@ log = structlog.get_logger(__name__)
 
 STOP_WITHIN = timedelta(seconds=14)
 """For tries in flight; with the stream's ten seconds beside it, and what is written at the end, well below 25 s."""
+
+END_WITHIN_S = 1.0
+"""For the note that the service ended in good order: a database that somebody holds must not hold up the stop."""
 
 RESTARTS = doubling(timedelta(seconds=1), timedelta(seconds=30))
 HEALTHY_AFTER = timedelta(minutes=5)
@@ -76,6 +80,8 @@ class Written:
     feeds: tuple[Feed, ...]
     desk: desks.Desk
     feed_problems: tuple[Problem, ...]
+    secret_files: tuple[Path, ...] = ()
+    """Those that feeds name."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -88,7 +94,9 @@ def read_written(settings: Settings) -> Written:
     names = settings.receiver_names
     feeds = listing.read(settings.feeds, receivers=names)
     desk = desks.load(settings.rules, receivers=names)
-    return Written(feeds=feeds.feeds, desk=desk, feed_problems=feeds.problems)
+    return Written(
+        feeds=feeds.feeds, desk=desk, feed_problems=feeds.problems, secret_files=feeds.secret_files
+    )
 
 
 def routes_of(settings: Settings) -> Routes:
@@ -135,6 +143,7 @@ def policy_of(settings: Settings, *, collect: timedelta | None = None) -> Policy
         max_age=alerts.max_age,
         collect=alerts.collect if collect is None else collect,
         window=alerts.window,
+        most_per_feed=alerts.most_per_feed,
     )
 
 
@@ -166,6 +175,8 @@ class Service:
     decided: asyncio.Event
     progress: Progress
     retired: list[Channel] = field(default_factory=list)
+    secret_files: tuple[Path, ...] = ()
+    """Those that feeds name; watched also while one is missing."""
     refused: str | None = None
     """Which mistakes in files operators were told of last; None when there are none."""
 
@@ -194,6 +205,7 @@ async def reloaded(service: Service) -> None:
         return
     written = await asyncio.to_thread(read_written, settings)
     tried = await trial.load(settings.templates, service.press.templates)
+    service.secret_files = written.secret_files
     force = service.in_force
     if written.desk.usable and written.desk.rules:
         force.judge = written.desk.matcher
@@ -207,6 +219,7 @@ async def reloaded(service: Service) -> None:
         service.retired.extend(service.channels.values())
         service.channels = channels.build(settings.slack, settings.email, press=service.press)
         service.dispatch.use(service.channels)
+        service.trouble.channels = service.channels
         await service.store.hasten(SystemClock().now())
         service.dispatch.look()
     service.settings = settings
@@ -217,6 +230,7 @@ async def reloaded(service: Service) -> None:
 async def _tell_refused(service: Service, problems: Iterable[object]) -> None:
     """Operators hear of files that cannot be used, once for the same mistakes."""
     refused = errors(problem for problem in problems if isinstance(problem, Problem))
+    service.events.refused(len({problem.place.file for problem in refused}))
     if refused:
         text = "\n".join(map(str, refused))
         service.refused = f"files:{digest(text)}"
@@ -255,9 +269,7 @@ async def opened(
         await store.withdraw_offers()
         tried = await trial.load(settings.templates)
         press = Press(tried.templates)
-        fetcher = HttpFetcher(
-            allow=settings.network.allow, timeout=settings.polling.timeout, contact=settings.network.contact
-        )
+        fetcher = fetcher_of(settings.network, settings.polling)
         stack.push_async_callback(fetcher.close)
         await fetcher.start()
         service = _joined(settings, written, store, fetcher, press, session, clock, collect, observe)
@@ -270,9 +282,10 @@ async def opened(
 
 async def _ended(store: Store, session: SessionId, clock: SystemClock) -> None:
     try:
-        await store.end_session(session, clock.now())
-    except StoreError as error:
-        log.warning("session_end_not_kept", reason=str(error))
+        async with asyncio.timeout(END_WITHIN_S):
+            await store.end_session(session, clock.now())
+    except (StoreError, TimeoutError) as error:
+        log.warning("session_end_not_kept", reason=str(error) or "another process holds the database")
 
 
 async def _closed(service: Service) -> None:
@@ -317,7 +330,10 @@ def _joined(
     stream = build(settings.broker, on_story=on_story, on_nudge=on_nudge, on_dead=on_dead)
     ways = channels.build(settings.slack, settings.email, press=press)
     events = Events(clock, ways)
-    trouble = Trouble(store=store, publisher=stream, clock=clock, routes=operators_of(settings))
+    trouble = Trouble(
+        store=store, publisher=stream, clock=clock, routes=operators_of(settings), channels=ways
+    )
+    press.operators = trouble
     dispatch = Dispatch(
         store=store,
         channels=ways,
@@ -333,7 +349,14 @@ def _joined(
         feeds={feed.id: feed for feed in written.feeds},
         policy=policy_of(settings, collect=collect),
     )
-    intake = Intake(store=store, publisher=stream, in_force=in_force, clock=clock, decided=told)
+    intake = Intake(
+        store=store,
+        publisher=stream,
+        in_force=in_force,
+        clock=clock,
+        operators=trouble,
+        decided=told,
+    )
     sweep = Sweep(
         store=store,
         publisher=stream,
@@ -343,6 +366,8 @@ def _joined(
         freed=dispatch.look,
         window=settings.alerts.window,
         keep=settings.keep,
+        operators=trouble,
+        clock_was_set=dispatch.clock_was_set,
         went_round=progress.of("sweep"),
     )
     stream.on_assigned = sweep.soon
@@ -383,6 +408,7 @@ def _joined(
         session=session,
         decided=decided,
         progress=progress,
+        secret_files=written.secret_files,
     )
 
 
@@ -418,6 +444,7 @@ async def run(
     settings: Settings,
     *,
     stop: asyncio.Event | None = None,
+    reload: asyncio.Event | None = None,
     observe: Callable[[Decision], None] | None = None,
     ready: Callable[[Service], None] | None = None,
 ) -> None:
@@ -425,6 +452,7 @@ async def run(
 
     Args:
         stop: Set it to stop in good order; SIGTERM and SIGINT set it too where `signals` is used.
+        reload: Set it to have the files loaded, changed or not; SIGHUP sets it too.
         ready: Told when polling begins.
 
     Raises:
@@ -433,11 +461,15 @@ async def run(
     """
     before = look(watched(settings))
     written = usable(settings)
+    before |= look(written.secret_files)
     stop = stop or asyncio.Event()
     async with opened(settings, written, observe=observe) as service, _served(service):
         log.info("service_started", feeds=len(written.feeds), rules=len(written.desk.rules))
         files = Reload(
-            paths=lambda: watched(service.settings), load=partial(reloaded, service), loaded=before
+            paths=lambda: (*watched(service.settings), *service.secret_files),
+            load=partial(reloaded, service),
+            loaded=before,
+            asked=reload or asyncio.Event(),
         )
         flows = [
             asyncio.create_task(_reassured(service.progress), name="watchdog"),
@@ -445,19 +477,18 @@ async def run(
             asyncio.create_task(_supervised("reload", files.run), name="reload"),
             asyncio.create_task(_supervised("sweep", service.sweep.run), name="sweep"),
             asyncio.create_task(_supervised("dispatch", service.dispatch.run), name="dispatch"),
+            asyncio.create_task(_supervised("damage", _damage(service).run), name="damage"),
         ]
         stream = asyncio.create_task(service.stream.wait_stopped(), name="stream")
         asked = asyncio.create_task(stop.wait(), name="asked-to-stop")
         systemd.notify(systemd.READY)
         if ready is not None:
             ready(service)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, files.soon)
         try:
             await asyncio.wait({stream, asked}, return_when=asyncio.FIRST_COMPLETED)
             if stream.done():
                 stream.result()  # raises what stopped it
         finally:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             log.info("service_stopping")
             systemd.notify(systemd.STOPPING)
             await _cancelled(*flows, stream, asked)
@@ -496,6 +527,15 @@ def _ready(service: Service) -> Ready:
         session=service.session,
         clock=SystemClock(),
         polling=lambda: service.polling.begun,
+        damage=partial(damage.known, service.settings.database_path),
+    )
+
+
+def _damage(service: Service) -> Damage:
+    return Damage(
+        known=partial(damage.known, service.settings.database_path),
+        operators=service.trouble,
+        shown=service.events.damaged,
     )
 
 
@@ -618,8 +658,13 @@ async def _cancelled(*tasks: "asyncio.Task[object] | asyncio.Task[None] | asynci
 
 
 @contextlib.contextmanager
-def signals(stop: asyncio.Event, at_once: Callable[[], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the service in good order; a second one calls `at_once`."""
+def signals(
+    stop: asyncio.Event, at_once: Callable[[], None], reload: asyncio.Event | None = None
+) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the service in good order, and SIGHUP set `reload`; a second stop calls `at_once`.
+
+    When the block has ended there is nothing left to stop, and no signal changes how the process ends.
+    """
     loop = asyncio.get_running_loop()
 
     def asked(number: signal.Signals) -> None:
@@ -628,11 +673,14 @@ def signals(stop: asyncio.Event, at_once: Callable[[], None]) -> Iterator[None]:
         log.info("stop_asked", signal=number.name)
         stop.set()
 
-    handled = (signal.SIGTERM, signal.SIGINT)
-    for number in handled:
+    stops = (signal.SIGTERM, signal.SIGINT)
+    for number in stops:
         loop.add_signal_handler(number, asked, number)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
     try:
         yield
     finally:
-        for number in handled:
+        for number in (*stops, signal.SIGHUP):
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from monitor.errors import SettingsError
 from monitor.located import (
@@ -28,11 +29,10 @@ from monitor.located import (
     read_file,
     some,
 )
-from monitor.secret import Secret
+from monitor.secret import Secret, read_secret
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ENVIRONMENT = "MONITOR_"
-_MAX_SECRET_BYTES = 64_000
 
 
 def _network(value: object) -> Network:
@@ -44,6 +44,32 @@ def _network(value: object) -> Network:
 
 def _secret(value: object) -> Secret:
     return value if isinstance(value, Secret) else Secret(str(value))
+
+
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
+
+
+def _proxy(value: object) -> Secret | None:
+    """The message does not repeat the address: it may hold a password."""
+    if value is None or isinstance(value, Secret):
+        return value
+    hint = "write it like http://proxy.news.example:3128"
+    try:
+        parts = urlsplit(str(value).strip())
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("this is no address of a proxy", hint) from error
+    if parts.scheme != "http" or not _HOST.fullmatch(parts.hostname or "") or port == 0:
+        raise ValueError("this is no address of a proxy", hint)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("this is no address of a proxy", hint)
+    return Secret(str(value).strip())
+
+
+def _at_most_an_hour(value: timedelta) -> timedelta:
+    if value > timedelta(hours=1):
+        raise ValueError("this must be at most 1h", "write it like 1s")
+    return value
 
 
 def _zone(value: object) -> str:
@@ -125,6 +151,13 @@ class _Model(BaseModel):
     )
 
 
+class PerHost(_Model):
+    """How much one server is asked."""
+
+    concurrent: int = Field(2, ge=1, le=100)
+    spacing: Annotated[Duration, AfterValidator(_at_most_an_hour)] = timedelta(seconds=1)
+
+
 class Polling(_Model):
     """How often feeds are asked."""
 
@@ -133,12 +166,15 @@ class Polling(_Model):
     max_interval: Interval = timedelta(hours=1)
     requests_per_minute: int | None = Field(None, ge=1)
     timeout: Interval = timedelta(seconds=30)
+    per_host: PerHost = PerHost()
 
 
 class Network_(_Model):
-    """Where feeds may be."""
+    """Where feeds may be, and the way to them."""
 
     allow: Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], BeforeValidator(some)] = ()
+    proxy: Annotated[Secret | None, BeforeValidator(_proxy)] = None
+    """The whole address, with user and password where it has them."""
     contact: str | None = Field(None, max_length=200, pattern=r"^[\x21-\x7e][\x20-\x7e]*$")
 
 
@@ -192,6 +228,7 @@ class Alerts(_Model):
     max_age: Duration = timedelta(hours=6)
     collect: Duration = timedelta(seconds=45)
     window: Duration = timedelta(hours=72)
+    most_per_feed: Annotated[int, Field(ge=1)] | None = 500
 
 
 class Keep(_Model):
@@ -338,7 +375,7 @@ def _with_secrets(settings: Settings, tree: Mapping_, folder: Path, problems: li
         named = getattr(model, f"{key}_file")
         if named is None or getattr(model, key) is not None:
             continue
-        value, wrong = _read_secret(folder / named)
+        value, wrong = read_secret(folder / named)
         if wrong:
             place = place_at(tree, (section, f"{key}_file"))
             problems.append(Problem(place, f"cannot read {section}.{key}_file '{named}': {wrong}",
@@ -346,16 +383,6 @@ def _with_secrets(settings: Settings, tree: Mapping_, folder: Path, problems: li
         else:
             settings = settings.model_copy(update={section: model.model_copy(update={key: value})})
     return settings
-
-
-def _read_secret(path: Path) -> tuple[Secret | None, str | None]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_SECRET_BYTES)
-    except OSError as error:
-        return None, (error.strerror or type(error).__name__).lower()
-    text = data.decode("utf-8", "replace").strip()
-    return (Secret(text), None) if text else (None, "it is empty")
 
 
 # ---- the environment -----------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from monitor.alerts.reactions import Reaction
 from monitor.backoff import Backoff
 
-PAUSES = Backoff(tuple(timedelta(seconds=seconds) for seconds in (1, 3, 10, 20, 40, 60)), spread=0.25)
-"""The first is short, so that one bad story delays no other; the last too, so that a recovery is felt within
-about a minute."""
+PAUSES = Backoff(tuple(timedelta(seconds=seconds) for seconds in (0.6, 3, 10, 20, 40, 60)), spread=0.25)
+"""The first is less than a second at its longest, so that one bad story delays no other by more; the last is short
+too, so that a recovery is felt within about a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

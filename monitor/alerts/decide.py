@@ -1,7 +1,7 @@
 """What becomes of a story: one decision, which explains itself. Values in, a value out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
@@ -11,6 +11,9 @@ from monitor.matching.evidence import Match
 from monitor.rules.rule import Priority
 from monitor.stories.ids import AlertId, DeliveryId, FeedId, StoryId, alert_id, delivery_id
 from monitor.stories.story import Story
+
+IMPOSSIBLE = timedelta(days=2)
+"""Nobody publishes so far in the future: the date or our own clock is wrong, and a feed's whole past would look new."""
 
 
 class Verdict(StrEnum):
@@ -23,6 +26,7 @@ class Verdict(StrEnum):
     COPY = "copy"
     NOTHING_NEW = "nothing_new"
     NOBODY = "nobody"
+    HELD = "held"  # to be told, once somebody says so
     DEAD = "dead"  # judging it raised; the dead letter says why
 
 
@@ -49,20 +53,25 @@ class Twin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the operator says about when to tell."""
+    """What the operator says about when to tell.
+
+    Args:
+        most_per_feed: Alerts of one feed that are sent within ten minutes, or None for no limit.
+    """
 
     max_age: timedelta
     collect: timedelta
     window: timedelta
+    most_per_feed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A row of the outbox."""
+    """A row of the outbox; without `next_at` it is held until somebody decides."""
 
     id: DeliveryId
     route: Route
-    next_at: datetime
+    next_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,16 @@ def decide(
     return _alert(story, matches, routes, twins, policy, now)
 
 
+def hold(decision: Decision, reason: str) -> Decision:
+    """The same decision, but what would be sent is kept until somebody decides about it."""
+    return replace(
+        decision,
+        verdict=Verdict.HELD,
+        reason=f"{decision.reason}; held: {reason}",
+        deliveries=tuple(replace(delivery, next_at=None) for delivery in decision.deliveries),
+    )
+
+
 def _silent(
     story: Story, verdict: Verdict, reason: str, now: datetime, matches: tuple[Match, ...] = ()
 ) -> Decision:
@@ -153,6 +172,8 @@ def _too_late(story: Story, max_age: timedelta) -> tuple[Verdict, str] | None:
         if story.first_answer:
             return Verdict.BASELINE, "undated, and its feed was read for the first time"
         return None
+    if story.first_answer and story.published_at - story.seen_at > IMPOSSIBLE:
+        return Verdict.BASELINE, "dated in the future, and its feed was read for the first time"
     age = story.reference_at - _published(story.published_at)
     if age <= max_age:
         return None

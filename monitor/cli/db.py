@@ -10,7 +10,7 @@ import click
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json
 from monitor.cli.workspace import settings_of
-from monitor.store import sqlite, sqlite_file
+from monitor.store import damage, sqlite, sqlite_file
 from monitor.store.store import upgrade_sqlite
 from monitor.store.tables import HEAD
 
@@ -44,6 +44,8 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> int:
     """See that the database is whole and has this program's schema; FILE is another one, such as a backup."""
     path = file or settings_of(ctx).database_path
     problems = sqlite_file.problems(path)
+    if not problems:
+        damage.forget(path)
     if as_json:
         say_json({"file": str(path), "ok": not problems, "problems": problems})
     else:
@@ -52,6 +54,18 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> int:
         if not problems:
             click.echo(f"{path}: whole, schema {HEAD}")
     return NO if problems else FINE
+
+
+@db.command("reindex")
+@click.pass_context
+def reindex(ctx: click.Context) -> int:
+    """Make the index of words that `stories search` asks anew. A running service waits meanwhile."""
+    path = settings_of(ctx).database_path
+    sqlite_file.reindex(path)
+    if not sqlite_file.problems(path):
+        damage.forget(path)
+    click.echo(f"{path}: the words of every story are found again")
+    return FINE
 
 
 @db.command("backup")

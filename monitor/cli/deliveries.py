@@ -28,7 +28,7 @@ def deliveries() -> None:
 @deliveries.command("list")
 @click.option(
     "--state",
-    type=click.Choice(["pending", "sending", "ambiguous", "sent", "dead", "suppressed"]),
+    type=click.Choice(["pending", "sending", "ambiguous", "sent", "held", "dead", "suppressed"]),
     help="Only these.",
 )
 @click.option(
@@ -88,39 +88,49 @@ def show(ctx: click.Context, delivery: str, as_json: bool) -> int:
 
 @deliveries.command("retry")
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--dead", is_flag=True, help="Every dead delivery.")
+@click.option("--dead", "state", flag_value="dead", help="Every dead delivery.")
+@click.option("--held", "state", flag_value="held", help="Every delivery that is held.")
 @click.pass_context
-def retry(ctx: click.Context, ids: tuple[str, ...], dead: bool) -> int:
-    """Send now what is pending, ambiguous or dead; the running service notices within five seconds.
+def retry(ctx: click.Context, ids: tuple[str, ...], state: str | None) -> int:
+    """Send now what is pending, ambiguous, held or dead; the running service notices within five seconds.
 
     Where an earlier try may have arrived, the provider is asked before anything is sent.
     """
-    if dead == bool(ids):
-        raise click.UsageError("name deliveries, or say --dead")
 
     async def each(store: Store) -> list[tuple[str, str | None]]:
-        wanted = await store.read(outbox.dead) if dead else ids
+        wanted = await _wanted(store, ids, state)
         now = datetime.now(UTC)
         return await _each(wanted, lambda delivery: store.retry_delivery(delivery, now=now))
 
-    return _say_each(wait_for(_with_store(settings_of(ctx), each)), "is due now", "cannot be sent now")
+    before = wait_for(_with_store(settings_of(ctx), each))
+    return _say_each(before, "is due now", "cannot be sent now", none=f"no delivery is {state}")
 
 
 @deliveries.command("drop")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--held", "state", flag_value="held", help="Every delivery that is held.")
 @click.option("--reason", required=True, help="Why; `monitor why` shows it.")
 @click.pass_context
-def drop(ctx: click.Context, ids: tuple[str, ...], reason: str) -> int:
-    """Never send what is pending, ambiguous or dead; it stays in the list as suppressed, with the reason."""
+def drop(ctx: click.Context, ids: tuple[str, ...], state: str | None, reason: str) -> int:
+    """Never send what is pending, ambiguous, held or dead; it stays in the list as suppressed, with the reason."""
     why = " ".join(reason.split())
     if not why:
         raise click.BadParameter("say why in a few words", param_hint="--reason")
 
     async def each(store: Store) -> list[tuple[str, str | None]]:
         now = datetime.now(UTC)
-        return await _each(ids, lambda delivery: store.drop_delivery(delivery, reason=why, now=now))
+        wanted = await _wanted(store, ids, state)
+        return await _each(wanted, lambda delivery: store.drop_delivery(delivery, reason=why, now=now))
 
-    return _say_each(wait_for(_with_store(settings_of(ctx), each)), "is never sent", "cannot be dropped")
+    before = wait_for(_with_store(settings_of(ctx), each))
+    return _say_each(before, "is never sent", "cannot be dropped", none=f"no delivery is {state}")
+
+
+async def _wanted(store: Store, ids: tuple[str, ...], state: str | None) -> tuple[str, ...]:
+    """The deliveries that were named, or all in a state."""
+    if (state is None) != bool(ids):
+        raise click.UsageError("name deliveries, or say which all: not both")
+    return ids if state is None else await store.read(lambda c: outbox.all_in(c, state))
 
 
 async def _each(
@@ -129,10 +139,10 @@ async def _each(
     return [(delivery, await change(DeliveryId(delivery))) for delivery in dict.fromkeys(ids)]
 
 
-def _say_each(before: list[tuple[str, str | None]], done: str, refused: str) -> int:
+def _say_each(before: list[tuple[str, str | None]], done: str, refused: str, *, none: str) -> int:
     """Say of each delivery what became of it, by the state it had."""
     if not before:
-        click.echo("no delivery is dead", err=True)
+        click.echo(none, err=True)
     for delivery, state in before:
         if state in outbox.OPEN:
             click.echo(f"{delivery} {done}, it was {state}")

@@ -271,6 +271,11 @@ def _read_source(source: Path, settings: Settings) -> _Found:
             found.problems.append(
                 Problem(Place(str(source)), message, "add it to receivers: in the settings")
             )
+        elif feed.headers:
+            message = f"{feed.shown_url}: auth and headers are not taken along"
+            found.problems.append(
+                Problem(Place(str(source)), message, "write this feed into the list by hand")
+            )
         else:
             found.feeds.append(feed)
     return found
@@ -311,6 +316,10 @@ def export(ctx: click.Context, as_json: bool) -> int:
         click.echo(
             f"{addresses} a password or a key, which stand in this export: keep it to yourself", err=True
         )
+    shown = sum(bool(feed.headers) for feed in found.feeds)
+    if shown:
+        feeds = "1 feed says" if shown == 1 else f"{shown} feeds say"
+        click.echo(f"{feeds} auth or headers, which have no place in this export", err=True)
     if as_json:
         say_json([{"url": feed.url, **_said(feed)} for feed in found.feeds])
     else:

@@ -13,10 +13,10 @@ from monitor.cli.answer import json_option, say_json, say_table
 from monitor.cli.feed_files import add, export, import_feeds, remove, the_feed
 from monitor.cli.feed_search import find
 from monitor.cli.stories import outline
-from monitor.cli.workspace import fetching, opened_store, settings_of, wait_for, when
+from monitor.cli.workspace import config_file, fetching, opened_store, settings_of, wait_for, when
 from monitor.errors import StoreError
 from monitor.feeds import listing
-from monitor.feeds.feed import Feed
+from monitor.feeds.feed import Feed, SecretHeaders
 from monitor.feeds.health import FeedHealth, FeedState
 from monitor.feeds.outcome import (
     Ask,
@@ -29,6 +29,7 @@ from monitor.feeds.outcome import (
     is_good,
     name_of,
 )
+from monitor.located import Problem, errors
 from monitor.settings import Settings
 from monitor.store.feed_history import stories_of
 from monitor.store.history import Judged
@@ -98,6 +99,7 @@ def _as_json(feed: Feed, state: FeedState) -> dict[str, Any]:
         "language": feed.language,
         "priority": feed.priority,
         "receivers": feed.receivers,
+        "headers": [name for name, _ in feed.headers],
         "state": state.health,
         "failures": state.failures,
         "polled_at": state.polled_at,
@@ -178,7 +180,7 @@ def parse(files: tuple[Path, ...], content_type: str | None, base: str | None) -
 @json_option
 @click.pass_context
 def poll(ctx: click.Context, url: str, as_json: bool) -> int:
-    """Ask one feed once and show what it said. Changes nothing."""
+    """Ask one feed once and show what it said. Changes nothing. A feed of the list is asked with its login."""
     wrong = listing.bad_address(url)
     if wrong:
         raise click.UsageError(f"'{url}' is no address of a feed: {wrong}")
@@ -191,9 +193,24 @@ def poll(ctx: click.Context, url: str, as_json: bool) -> int:
 
 
 async def _polled(ctx: click.Context, url: str) -> Outcome:
+    headers = _headers_of(ctx, url)
     async with fetching(ctx) as fetcher:
-        outcome: Outcome = await fetcher.fetch(Ask(url=url))
+        outcome: Outcome = await fetcher.fetch(Ask(url=url, headers=headers))
     return outcome
+
+
+def _headers_of(ctx: click.Context, url: str) -> SecretHeaders:
+    """What the feed list says that this feed's server is shown, where it lists the feed; else its problems are told."""
+    if not config_file(ctx).exists():
+        return ()
+    settings = settings_of(ctx)
+    problems: list[Problem] = []
+    listed = [feed for feed, _ in listing.every(settings.feeds, problems) if feed.url == url.strip()]
+    if listed:
+        return listed[0].headers
+    for problem in errors(problems):
+        click.echo(str(problem), err=True)
+    return ()
 
 
 def _outcome_as_json(outcome: Outcome) -> dict[str, Any]:

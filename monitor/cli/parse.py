@@ -12,7 +12,7 @@ from monitor.fetch.lanes import Reader
 from monitor.stories.story import Entry
 
 _WORDS = {
-    "html": "not_a_feed",
+    **dict.fromkeys(("html", "challenge", "captive_portal", "login_page"), "not_a_feed"),
     "not_a_feed": "not_a_feed",
     "empty": "empty",
     "too_large": "too_large",

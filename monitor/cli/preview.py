@@ -71,7 +71,7 @@ def _copied(settings: Settings, name: str) -> int:
 
 async def _rendered(settings: Settings, letters: list[Letter]) -> list[tuple[Letter, str, object]]:
     from monitor.deliver import channels, trial
-    from monitor.deliver.render import Press
+    from monitor.deliver.press import Press
 
     templates = await trial.load(settings.templates)
     for problem in templates.problems:

@@ -1,17 +1,45 @@
 """`monitor run`: the service."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any, Literal
 
 import click
 
 from monitor.cli import FINE, OUTSIDE
-from monitor.cli.logs import Format, set_up
-from monitor.cli.workspace import settings_of, wait_for
-from monitor.settings import Settings
+
+MOST_FILES = 65_536
+FEW_FILES = 512
+"""With fewer open files, feeds are asked more slowly than the network allows."""
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(slots=True)
+class Early:
+    """What signals asked for before there was a loop to hear them. None of them ends the process by itself."""
+
+    heard: set[int] = field(default_factory=set)
+
+    def listen(self) -> None:
+        """Hear them from now on."""
+        for number in (*STOPS, signal.SIGHUP):
+            signal.signal(number, self._hear)
+
+    def asks(self, *numbers: int) -> bool:
+        """Whether one of these was heard."""
+        return not self.heard.isdisjoint(numbers)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if number in STOPS and self.asks(*STOPS):
+            _leave()
+        self.heard.add(number)
 
 
 @click.command()
@@ -19,30 +47,36 @@ from monitor.settings import Settings
 @click.option("--verbose", is_flag=True, help="Log at debug level.")
 @click.option("--log", "form", type=click.Choice(["json", "text"]), help="How log lines are written.")
 @click.pass_context
-def run(ctx: click.Context, once: bool, verbose: bool, form: Format | None) -> int:
-    """Run the service until it is stopped (SIGTERM or Ctrl-C).
+def run(ctx: click.Context, once: bool, verbose: bool, form: Literal["json", "text"] | None) -> int:
+    """Run the service until it is stopped (SIGTERM or Ctrl-C); SIGHUP reads its files again.
 
     Alerts of receivers that print go to standard output, log lines to standard error.
     """
-    signal.signal(signal.SIGTERM, _before_start)
+    early = Early()
+    early.listen()
+    # Everything that takes long to load comes after: a signal that nobody hears ends the process.
+    from monitor.cli.logs import set_up
+    from monitor.cli.workspace import settings_of, wait_for
+
     set_up(form, level=logging.DEBUG if verbose else logging.INFO)
+    _open_more_files()
     settings = settings_of(ctx)
-    return wait_for(_run(settings, once))
+    return wait_for(_run(settings, once, early))
 
 
-def _before_start(number: int, frame: FrameType | None) -> None:
-    """Asked to stop before anything began: there is nothing to bring to an end."""
-    raise SystemExit(FINE)
-
-
-async def _run(settings: Settings, once: bool) -> int:
+async def _run(settings: Any, once: bool, early: Early) -> int:
     from monitor import service
 
-    stop = asyncio.Event()
-    # Nothing is lost by leaving at once: what was on its way is asked about at the next start.
-    with service.signals(stop, at_once=lambda: os._exit(OUTSIDE)):
+    if early.asks(*STOPS):
+        return FINE
+    stop, reload = asyncio.Event(), asyncio.Event()
+    with service.signals(stop, at_once=_leave, reload=reload):
+        if early.asks(*STOPS):
+            stop.set()
+        if early.asks(signal.SIGHUP):
+            reload.set()
         if not once:
-            await service.run(settings, stop=stop)
+            await service.run(settings, stop=stop, reload=reload)
             return FINE
         unfinished = await service.run_once(settings, stop=stop)
     if unfinished is not None:
@@ -51,3 +85,21 @@ async def _run(settings: Settings, once: bool) -> int:
         )
         return OUTSIDE
     return FINE
+
+
+def _leave() -> None:
+    """End at once. Nothing is lost: what was on its way is asked about at the next start."""
+    os._exit(OUTSIDE)
+
+
+def _open_more_files() -> None:
+    """Take as many open files as this process may have: the usual limit is meant for programs that use `select`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # what this system calls a limit is not what it allows
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < FEW_FILES:
+        import structlog
+
+        structlog.get_logger(__name__).warning("few_open_files", limit=wanted, better=FEW_FILES)

@@ -2,22 +2,28 @@
 
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import click
 
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json
+from monitor.cli.waiting import MOST_READ, STATES, Waiting, waiting
 from monitor.cli.workspace import opened_store, settings_of, wait_for, when
+from monitor.deliver import trial
 from monitor.errors import StoreError
 from monitor.feeds import listing
 from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedHealth, FeedState
 from monitor.flows.space import LEAST_FREE_BYTES
+from monitor.located import Problem, errors
+from monitor.matching import desk as desks
 from monitor.settings import Settings
-from monitor.store import deliveries, sqlite, workers
+from monitor.store import damage, dead, deliveries, sqlite, workers
+from monitor.store.dead import DeadStory
 from monitor.store.deliveries import Backlog, DeliveryRow
 from monitor.store.history import Counts
 from monitor.store.workers import Worker
@@ -25,6 +31,7 @@ from monitor.store.workers import Worker
 LATE = timedelta(minutes=15)
 """A delivery or a story that has waited longer needs a person."""
 
+RESTORE = "Restore in docs/operations.md is the way back"
 MOST_SHOWN = 10
 SHOWN_FOR = timedelta(days=7)
 """How long a dead delivery asks for a person."""
@@ -41,7 +48,11 @@ class Status:
     counts: Counts
     backlog: Backlog
     dead: tuple[DeliveryRow, ...]
+    waiting: tuple[Waiting, ...]
     free_bytes: int
+    dead_stories: tuple[DeadStory, ...]
+    refused: tuple[Problem, ...]
+    damage: str | None
 
 
 @click.command()
@@ -56,12 +67,7 @@ def status(ctx: click.Context, as_json: bool) -> int:
     try:
         found = wait_for(_gathered(settings))
     except StoreError as error:
-        trouble = [str(error)]
-        if as_json:
-            say_json({"ok": False, "needs": trouble, "service": {"running": False}})
-        else:
-            click.echo(f"no service runs: {error}")
-        return NO
+        return _unreadable(settings, error, as_json)
     needs = _needs(found, settings)
     if as_json:
         say_json(_as_json(found, needs))
@@ -70,9 +76,24 @@ def status(ctx: click.Context, as_json: bool) -> int:
     return NO if needs else FINE
 
 
+def _unreadable(settings: Settings, error: StoreError, as_json: bool) -> int:
+    """Say what there is to say without the database."""
+    process = sqlite.holder(settings.database_path)
+    need = damage.known(settings.database_path)
+    need = f"{need}; {RESTORE}" if need else str(error)
+    if as_json:
+        say_json({"ok": False, "needs": [need], "service": {"running": process is not None, "pid": process}})
+    else:
+        click.echo("service     " + ("does not run" if process is None else f"runs as process {process}"))
+        click.echo(f"needs you   {need}")
+    return NO
+
+
 async def _gathered(settings: Settings) -> Status:
     now = datetime.now(UTC)
-    feeds = listing.read(settings.feeds, receivers=settings.receiver_names).feeds
+    written = listing.read(settings.feeds, receivers=settings.receiver_names)
+    desk = desks.load(settings.rules, receivers=settings.receiver_names)
+    tried = await trial.load(settings.templates)
     async with opened_store(settings) as store:
         states = await store.feed_states()
         sessions = await store.read(workers.latest)
@@ -80,11 +101,21 @@ async def _gathered(settings: Settings) -> Status:
             now=now,
             process=sqlite.holder(settings.database_path),
             last=sessions[0] if sessions else None,
-            feeds=tuple((feed, states.get(feed.id, FeedState())) for feed in feeds),
+            feeds=tuple((feed, states.get(feed.id, FeedState())) for feed in written.feeds),
             counts=await store.counts(),
             backlog=await store.backlog(),
             dead=await store.read(lambda c: deliveries.listing(c, state="dead", limit=100)),
+            dead_stories=tuple(await store.read(lambda c: dead.listing(c, limit=100))),
+            waiting=waiting(
+                [
+                    row
+                    for state in STATES
+                    for row in await store.read(partial(deliveries.listing, state=state, limit=MOST_READ))
+                ]
+            ),
             free_bytes=shutil.disk_usage(settings.database_path.parent).free,
+            refused=errors((*written.problems, *desk.problems, *tried.problems)),
+            damage=damage.known(settings.database_path),
         )
 
 
@@ -96,6 +127,11 @@ def _needs(found: Status, settings: Settings) -> list[str]:
             needs.append("the service died: start it again, nothing is lost")
         elif found.now - found.last.ended_at > 2 * settings.polling.max_interval:
             needs.append("no service has run for a long time")
+    if found.damage is not None:
+        needs.append(f"{found.damage}; {RESTORE}")
+    if found.refused:
+        files = sorted({problem.place.file for problem in found.refused})
+        needs.append(f"{', '.join(files)} cannot be used, what was in force before stays: monitor check")
     if found.free_bytes < LEAST_FREE_BYTES:
         needs.append(
             f"the disk is full ({found.free_bytes / 1e6:.0f} MB free): feeds wait until there is room"
@@ -106,6 +142,10 @@ def _needs(found: Status, settings: Settings) -> list[str]:
     dead = [row for row in found.dead if row.ended_at is None or found.now - row.ended_at < SHOWN_FOR]
     if dead:
         needs.append(f"{len(dead)} deliveries are dead: monitor deliveries list --state dead")
+    if held := found.backlog.by_state.get("held"):
+        needs.append(
+            f"{held} deliveries are held: monitor deliveries list --state held, then retry or drop --held"
+        )
     if found.backlog.oldest_at is not None and found.now - found.backlog.oldest_at > LATE:
         needs.append(
             f"a delivery has waited since {when(found.backlog.oldest_at, settings)}: monitor deliveries list"
@@ -115,7 +155,7 @@ def _needs(found: Status, settings: Settings) -> list[str]:
         needs.append(f"a story has waited to be judged since {when(waiting, settings)}")
     if found.counts.dead_letters:
         needs.append(
-            f"{found.counts.dead_letters} messages could not be worked on: monitor why says what became of a story"
+            f"{found.counts.dead_letters} messages could not be worked on: mend the cause, then monitor stories retry --dead"
         )
     return needs
 
@@ -137,8 +177,11 @@ def _as_json(found: Status, needs: list[str]) -> dict[str, Any]:
             "undecided": found.counts.undecided,
             "oldest_undecided_at": found.counts.oldest_undecided_at,
             "dead_letters": found.counts.dead_letters,
+            "dead": [asdict(one) for one in found.dead_stories],
         },
         "deliveries": {"by_state": found.backlog.by_state, "oldest_undelivered_at": found.backlog.oldest_at},
+        "waiting": [asdict(one) for one in found.waiting],
+        "refused": [problem.as_json() for problem in found.refused],
         "failing": [
             {"name": feed.name, "url": feed.shown_url, "outcome": state.outcome, "detail": state.detail,
              "failures": state.failures, "good_at": state.good_at}
@@ -170,8 +213,12 @@ def _show(found: Status, needs: list[str], settings: Settings) -> None:
         click.echo(f"{state.health.value:<11} {feed.name or feed.shown_url}: {said}")
     if len(unwell) > MOST_SHOWN:
         click.echo(f"            and {len(unwell) - MOST_SHOWN} more: monitor feeds list")
+    for who in found.waiting[:MOST_SHOWN]:
+        click.echo(f"waiting     {who.channel} {who.target}: {who.deliveries} ({who.reason})")
     for row in found.dead[:MOST_SHOWN]:
         click.echo(f"dead        {row.channel} {row.target}: {row.title} ({row.reason})")
+    for one in found.dead_stories[:MOST_SHOWN]:
+        click.echo(f"not judged  {one.story} {one.title}: {one.reason}")
     for need in needs:
         click.echo(f"needs you   {need}")
 

@@ -1,5 +1,6 @@
 """`monitor stories`: what was stored, found by words, id or address."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -8,8 +9,10 @@ from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json, say_table
 from monitor.cli.workspace import opened_store, settings_of, wait_for, when
 from monitor.settings import Settings
+from monitor.store import dead as dead_stories
 from monitor.store import history
 from monitor.store import search as words
+from monitor.store.dead import DeadStory
 from monitor.store.history import Judged
 
 
@@ -73,6 +76,37 @@ def show(ctx: click.Context, story: str, as_json: bool) -> int:
     for judged in () if as_json else found:
         _show(judged, settings)
     return FINE if found else NO
+
+
+@stories.command("retry")
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--dead", is_flag=True, help="Every story whose judging failed.")
+@click.pass_context
+def retry(ctx: click.Context, ids: tuple[str, ...], dead: bool) -> int:
+    """Judge stories again whose judging failed; the running service notices within five seconds.
+
+    Mend the cause first: what fails again is dead again.
+    """
+    if dead == bool(ids):
+        raise click.UsageError("name stories, or say --dead")
+    found = wait_for(_revived(settings_of(ctx), ids))
+    for one in found:
+        click.echo(f"{one.story} is judged again: {one.title}")
+    missing = [story for story in ids if story not in {one.story for one in found}]
+    for story in missing:
+        click.echo(f"no judging of a story {story} failed", err=True)
+    if not found and dead:
+        click.echo("no story is dead", err=True)
+    return NO if missing else FINE
+
+
+async def _revived(settings: Settings, ids: tuple[str, ...]) -> list[DeadStory]:
+    async with opened_store(settings) as store:
+        found: list[DeadStory] = []
+        for story in dict.fromkeys(ids) or (None,):
+            found += await store.read(partial(dead_stories.listing, story=story))
+        await store.revive(found)
+        return found
 
 
 async def _search(settings: Settings, query: str, limit: int) -> tuple[Judged, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from monitor.alerts.decide import Verdict
 from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json
 from monitor.cli.workspace import opened_store, settings_of, wait_for, when
@@ -78,6 +79,8 @@ def _show(judged: Judged, sent: tuple[DeliveryRow, ...], settings: Settings) -> 
         click.echo("  judged     not yet: it waits for the rules")
         return
     click.echo(f"  judged     {when(judged.decided_at, settings)}  {judged.verdict}: {judged.reason}")
+    if judged.verdict == Verdict.DEAD:
+        click.echo(f"             mend the cause, then: monitor stories retry {story.id}")
     if judged.rules:
         click.echo(f"  rules      {', '.join(judged.rules)}")
     if judged.alert is not None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -87,13 +87,14 @@ def stored_story(ctx: click.Context, story: str) -> Story | None:
 
 @asynccontextmanager
 async def fetching(ctx: click.Context) -> AsyncIterator[Any]:
-    """A fetcher that asks as the workspace's service would; by default settings where there is no workspace."""
-    from monitor.fetch.fetcher import HttpFetcher
+    """A fetcher that asks as the workspace's service would, but a few addresses once, which a person waits for.
+
+    By default settings where there is no workspace.
+    """
+    from monitor.fetch.fetcher import fetcher_of
 
     settings = settings_of(ctx) if config_file(ctx).exists() else Settings()
-    fetcher = HttpFetcher(
-        allow=settings.network.allow, timeout=settings.polling.timeout, contact=settings.network.contact
-    )
+    fetcher = fetcher_of(settings.network, settings.polling, spacing=timedelta(0))
     await fetcher.start()
     try:
         yield fetcher

@@ -7,8 +7,8 @@ from typing import Any, TextIO
 
 from monitor.alerts.letter import Letter
 from monitor.deliver.email import EmailChannel, message
+from monitor.deliver.press import Press, Rendered
 from monitor.deliver.printer import PrintChannel, words
-from monitor.deliver.render import Press
 from monitor.deliver.slack import SlackChannel, payload
 from monitor.ports import Channel
 from monitor.settings import Email, Slack
@@ -30,7 +30,7 @@ def build(slack: Slack, email: Email, *, press: Press, stream: TextIO | None = N
     return channels
 
 
-def rendering(letter: Letter, press: Press, *, sender: str | None = None) -> dict[str, Any]:
+def rendering(letter: Letter, press: Rendered, *, sender: str | None = None) -> dict[str, Any]:
     """What the letter's channel would send, as JSON can hold it.
 
     Args:
@@ -50,7 +50,7 @@ def rendering(letter: Letter, press: Press, *, sender: str | None = None) -> dic
             return {"text": words(letter, press)}
 
 
-def preview(letter: Letter, press: Press, *, sender: str | None = None) -> str:
+def preview(letter: Letter, press: Rendered, *, sender: str | None = None) -> str:
     """What the letter's channel would show, for a person to read on a terminal."""
     made = rendering(letter, press, sender=sender)
     match letter.channel:

@@ -22,7 +22,8 @@ from aiosmtplib.errors import (
 )
 
 from monitor.alerts.letter import Finding, Letter, Reply, Stage, Unknowable
-from monitor.deliver.render import HTML, SUBJECT, TEXT, Press, plain_form
+from monitor.deliver.press import Press, Rendered
+from monitor.deliver.render import HTML, SUBJECT, TEXT, plain_form
 from monitor.deliver.text import header, hidden
 from monitor.faults import Point, reach
 from monitor.rules.rule import Priority
@@ -49,7 +50,8 @@ class EmailChannel:
     async def send(self, letter: Letter) -> Reply:
         """Hand the message over once; what came of it."""
         try:
-            content = wire(message(letter, self._press, sender=self._sender))
+            proof = await self._press.proof(letter, SUBJECT, TEXT, HTML)
+            content = wire(message(letter, proof, sender=self._sender))
         except Exception as error:  # whatever a story or a template can do, the sender goes on
             return Reply(stage=Stage.RENDER, code="render", detail=f"{type(error).__name__}: {error}"[:200])
         reached = _Reached()
@@ -83,7 +85,8 @@ class EmailChannel:
         return Unknowable()
 
     async def close(self) -> None:
-        """Nothing stays open between two messages."""
+        """Nothing stays open between two messages but what they are printed with."""
+        await self._press.close()
 
     @contextlib.asynccontextmanager
     async def _connected(self, reached: "_Reached") -> AsyncIterator[aiosmtplib.SMTP]:
@@ -169,7 +172,7 @@ def _words(text: str) -> str:
 # ---- the message ---------------------------------------------------------------------------------------------
 
 
-def message(letter: Letter, press: Press, *, sender: str) -> MIMEMultipart:
+def message(letter: Letter, press: Rendered, *, sender: str) -> MIMEMultipart:
     """The mail for a letter, the same bytes at each try.
 
     `Header` under compat32 and not `EmailMessage`: its folding drops blanks from long subjects that are not Latin,

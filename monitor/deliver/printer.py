@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TextIO
 
 from monitor.alerts.letter import Finding, Letter, Reply, Stage, Unknowable
-from monitor.deliver.render import PRINT, Press, plain_form
+from monitor.deliver.press import Press, Rendered
+from monitor.deliver.render import PRINT, plain_form
 from monitor.deliver.text import printable
 
 
@@ -19,7 +20,7 @@ class PrintChannel:
     async def send(self, letter: Letter) -> Reply:
         """Write once."""
         try:
-            text = words(letter, self._press)
+            text = words(letter, await self._press.proof(letter, PRINT))
         except Exception as error:  # whatever a story or a template can do, the sender goes on
             return Reply(stage=Stage.RENDER, code="render", detail=f"{type(error).__name__}: {error}"[:200])
         stream = self._stream or sys.stdout
@@ -35,10 +36,11 @@ class PrintChannel:
         return Unknowable()
 
     async def close(self) -> None:
-        """The stream is not ours to close."""
+        """The stream is not ours to close, what it is printed with is."""
+        await self._press.close()
 
 
-def words(letter: Letter, press: Press) -> str:
+def words(letter: Letter, press: Rendered) -> str:
     """The lines for a letter; a terminal shows them and obeys none."""
     values, rendered = press.rendered(PRINT, letter)
     return printable(

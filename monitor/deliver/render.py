@@ -1,7 +1,8 @@
 """From a letter to the words of one channel, by the templates in force; by a plain form of our own where they fail.
 
 Templates are trusted no further than needed: sandboxed, fed with plain values, bounded in what they may write. How
-long they take is tried before they are put in force, in `monitor.deliver.trial`.
+long they take is tried before they are put in force, in `monitor.deliver.trial`, and bounded while alerts go out, in
+`monitor.deliver.aside`.
 """
 
 import textwrap
@@ -16,9 +17,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from monitor.alerts.letter import Letter
 from monitor.deliver import text as words
-from monitor.deliver.view import Passage, View, view
+from monitor.deliver.view import Passage, View
 from monitor.shipped import shipped
 
 log = structlog.get_logger(__name__)
@@ -177,10 +177,12 @@ class Templates:
     Args:
         sources: Texts by name.
         refused: Names that could not be put in force, so that the plain form stands in.
+        own: Names of those that are the newsroom's, not ours.
     """
 
     sources: Mapping[str, str]
     refused: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
     _compiled: dict[str, Template] = field(default_factory=dict)
 
     def render(self, name: str, values: View) -> str:
@@ -205,33 +207,21 @@ class Templates:
         if name in self.refused:
             return None
         try:
-            rendered = self.render(name, values)
+            return self.render(name, values) or None
         except Exception as error:  # a template can raise anything, and the alert must go out all the same
-            log.warning(
-                "template_failed",
-                template=name,
-                delivery=values["delivery"],
-                error=f"{type(error).__name__}: {error}"[:300],
-            )
+            log_failure(name, values, error)
             return None
-        return rendered or None
+
+
+def log_failure(name: str, values: View, error: Exception) -> None:
+    """A line for whoever wrote the template."""
+    said = f"{type(error).__name__}: {error}"[:300]
+    log.warning("template_failed", template=name, delivery=values["delivery"], error=said)
 
 
 def shipped_templates() -> Templates:
     """The templates that come with monitor, for where no others are wanted."""
     return Templates(read_sources(None)[0])
-
-
-@dataclass(slots=True)
-class Press:
-    """What channels print with: the templates in force, replaced whole when files change."""
-
-    templates: Templates = field(default_factory=shipped_templates)
-
-    def rendered(self, name: str, letter: Letter) -> tuple[View, str | None]:
-        """The values of a letter, and what the template made of them; None means: use the plain form."""
-        values = view(letter)
-        return values, None if letter.plain else self.templates.render_or_none(name, values)
 
 
 # ---- the plain form ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
-from monitor.deliver.render import SLACK, Press, blocks_of, plain_form
+from monitor.deliver.press import Press, Rendered
+from monitor.deliver.render import SLACK, blocks_of, plain_form
 from monitor.deliver.text import (
     SECTION_LIMIT,
     hidden,
@@ -26,6 +27,7 @@ from monitor.deliver.text import (
 )
 from monitor.deliver.view import View
 from monitor.faults import Point, reach
+from monitor.retry_after import retry_after
 from monitor.secret import Secret
 from monitor.stories.ids import client_message_id
 from monitor.stories.text import plain
@@ -39,7 +41,7 @@ MOST_BLOCKS = 45
 MESSAGE_LIMIT = 9_000
 """Characters of all blocks; Slack refuses messages near 12,000 without saying exactly where."""
 SEARCH_BACK = timedelta(minutes=10)
-"""Slack's clock and ours differ."""
+"""Slack's clock and ours differ; the newest page is read however far."""
 PAGE, MOST_PAGES = 200, 10
 
 _CANNOT_ASK = frozenset(
@@ -66,7 +68,7 @@ class SlackChannel:
     async def send(self, letter: Letter) -> Reply:
         """Post once; what came of it."""
         try:
-            message = payload(letter, self._press)
+            message = payload(letter, await self._press.proof(letter, SLACK))
         except Exception as error:  # whatever a story or a template can do, the sender goes on
             return Reply(stage=Stage.RENDER, code="render", detail=f"{type(error).__name__}: {error}"[:200])
         answer = await self._ask("chat.postMessage", json=message)
@@ -83,8 +85,6 @@ class SlackChannel:
         """
         asked: dict[str, Any] = {
             "channel": letter.target,
-            "oldest": f"{(since - SEARCH_BACK).timestamp():.6f}",
-            "inclusive": "true",
             "include_all_metadata": "true",
             "limit": str(PAGE),
         }
@@ -96,7 +96,7 @@ class SlackChannel:
             if reference is not None:
                 return Found(reference)
             cursor = _cursor(answer)
-            if not cursor:
+            if not cursor or _reaches(answer, since - SEARCH_BACK):
                 return Absent()
             asked = {**asked, "cursor": cursor}
         return Absent()  # thousands of messages since then: it would be among them
@@ -106,6 +106,7 @@ class SlackChannel:
         if self._session is not None:
             await self._session.close()
         self._session = self._client = None
+        await self._press.close()
 
     async def _ask(
         self, method: str, *, json: dict[str, Any] | None = None, params: dict[str, Any] | None = None
@@ -187,14 +188,14 @@ def _refusal(error: SlackApiError) -> Reply:
     word = data.get("error") if isinstance(data, Mapping) else None
     if status == 429:
         return Reply(
-            stage=Stage.ANSWERED, code="ratelimited", retry_after=_seconds(headers.get("Retry-After"))
+            stage=Stage.ANSWERED, code="ratelimited", retry_after=retry_after(headers, datetime.now(UTC))
         )
     if isinstance(word, str) and word:
         return Reply(
             stage=Stage.ANSWERED,
             code=word,
             detail=_explained(data),
-            retry_after=_seconds(headers.get("Retry-After")),
+            retry_after=retry_after(headers, datetime.now(UTC)),
         )
     if status == 200:
         return Reply(
@@ -212,13 +213,6 @@ def _explained(data: object) -> str:
     said = [f"needs {data['needed']}"] if isinstance(data.get("needed"), str) else []
     said += [str(message) for message in messages[:3]] if isinstance(messages, list) else []
     return "; ".join(said)
-
-
-def _seconds(value: str | None) -> timedelta | None:
-    try:
-        return timedelta(seconds=min(max(float(value), 0), 86_400)) if value else None
-    except ValueError:
-        return None
 
 
 def _failed(stage: Stage, code: str, error: BaseException) -> Reply:
@@ -244,6 +238,16 @@ def _inside(value: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     return value
 
 
+def _reaches(page: Mapping[str, Any], instant: datetime) -> bool:
+    """Whether a page of history, newest first, goes back to an instant."""
+    messages = page.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    try:
+        return isinstance(last, Mapping) and float(last["ts"]) < instant.timestamp()
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def _cursor(answer: Mapping[str, Any]) -> str:
     return str(_inside(answer, "response_metadata").get("next_cursor") or "")
 
@@ -251,7 +255,7 @@ def _cursor(answer: Mapping[str, Any]) -> str:
 # ---- the message ---------------------------------------------------------------------------------------------
 
 
-def payload(letter: Letter, press: Press) -> dict[str, Any]:
+def payload(letter: Letter, press: Rendered) -> dict[str, Any]:
     """The body of `chat.postMessage` for a letter; the barest one where the letter asks for it."""
     values, rendered = press.rendered(SLACK, letter)
     message: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """Text for one channel: escaping, links, cuts. What comes in is clean text already; what goes out cannot act."""
 
 import re
+import unicodedata
 from base64 import b64encode
 from urllib.parse import quote
 
@@ -18,6 +19,21 @@ def clean(text: str) -> str:
     """A stretch of a field without control, bidi and invisible characters; blanks at its ends stay."""
     # Composing makes some letters three, and no cut may take the mark at the end for one.
     return plain(f"|{text[: MAX_CHARACTERS - 2]}|", limit=3 * MAX_CHARACTERS)[1:-1]
+
+
+_UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters by their class, blanks to the eye."""
+
+
+def readable(text: str) -> str:
+    """A clean text from its first letter, figure or sign on; empty where there is none.
+
+    A mark without a letter would sit on whatever a template puts before it.
+    """
+    for place, character in enumerate(text):
+        if unicodedata.category(character)[0] in "LNPS" and character not in _UNSEEN:
+            return text[place:]
+    return ""
 
 
 def _is_page(url: str | None) -> bool:

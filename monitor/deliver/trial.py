@@ -8,23 +8,20 @@ import asyncio
 import contextlib
 import json
 import resource
-import signal
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from jinja2 import TemplateError, TemplateSyntaxError
 
+from monitor.deliver.aside import CPU_S, TOO_MUCH, TooSlow, cpu_limited
 from monitor.deliver.render import NAMES, SLACK, Templates, blocks_of, read_sources
 from monitor.deliver.samples import letters
 from monitor.deliver.view import view
 from monitor.located import Place, Problem
 
-RENDER_CPU_S = 0.5
-"""Processor time for one alert: the flows wait while a template renders."""
 CHILD_WALL_S = 15
 CHILD_CPU_S = 12
 MEMORY_BYTES = 1_500_000_000
@@ -63,7 +60,7 @@ async def load(folder: Path | None, previous: Templates | None = None) -> Trial:
             sources[name] = previous.sources[name]
         else:
             refused.add(name)
-    return Trial(Templates(sources, frozenset(refused)), problems)
+    return Trial(Templates(sources, frozenset(refused), frozenset(own)), problems)
 
 
 def _problem(failure: Mapping[str, Any], own: Mapping[str, Path]) -> Problem:
@@ -90,7 +87,7 @@ async def _try(sources: Mapping[str, str]) -> list[dict[str, Any]]:
         begun = lines[-1].get("begun") if lines else waiting[0]
         if not begun:
             break
-        failures.append({"name": begun, "line": 1, "message": "it took too much time or memory"})
+        failures.append({"name": begun, "line": 1, "message": TOO_MUCH})
         waiting.remove(begun)
     return failures
 
@@ -125,20 +122,11 @@ async def _child(sources: Mapping[str, str], names: Iterable[str]) -> list[dict[
 # ---- in the child --------------------------------------------------------------------------------------------
 
 
-class _TooSlow(Exception):
-    pass
-
-
 def _limit() -> None:
     """No more processor time and memory than a trial may need; the child ends with its time, whoever lives."""
     resource.setrlimit(resource.RLIMIT_CPU, (CHILD_CPU_S, CHILD_CPU_S + 1))
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    signal.signal(signal.SIGVTALRM, _stop)
-
-
-def _stop(signum: int, frame: FrameType | None) -> None:
-    raise _TooSlow
 
 
 def _say(**line: object) -> None:
@@ -164,21 +152,18 @@ def failure_of(templates: Templates, name: str) -> dict[str, Any] | None:
     try:
         for letter in letters():
             values = view(letter)
-            signal.setitimer(signal.ITIMER_VIRTUAL, RENDER_CPU_S)
-            rendered = templates.render(name, values)
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            with cpu_limited(CPU_S):
+                rendered = templates.render(name, values)
             if not rendered or (name == SLACK and not blocks_of(rendered)):
                 return {"line": 1, "message": "it writes nothing"}
-    except _TooSlow:
-        return {"line": 1, "message": f"it takes more than {RENDER_CPU_S} s for one alert"}
+    except TooSlow:
+        return {"line": 1, "message": f"it takes more than {CPU_S} s for one alert"}
     except TemplateSyntaxError as error:
         return {"at": error.name, "line": error.lineno, "message": error.message or "it cannot be read"}
     except MemoryError:
-        return {"line": 1, "message": "it takes too much memory"}
+        return {"line": 1, "message": TOO_MUCH}
     except Exception as error:  # a template can raise anything
         return {**_where(error, name), "message": _message(error)}
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return None
 
 

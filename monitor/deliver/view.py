@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from monitor.alerts.letter import Copy, Language, Letter, Reason, Span
-from monitor.deliver.text import clean
+from monitor.deliver.text import clean, readable
 from monitor.deliver.words import WORDS, moment, offset
 from monitor.rules.rule import Priority
 from monitor.stories.links import host_of, safe_link
@@ -81,22 +81,26 @@ def view(letter: Letter) -> View:
     """Put a letter into plain values, each clean and bounded."""
     story = letter.story
     say = dict(WORDS[letter.language])
-    headline = plain(story.title, limit=HEADLINE_LIMIT)
+    headline = readable(plain(story.title, limit=HEADLINE_LIMIT)) or _first_readable(
+        (story.summary, story.text), limit=HEADLINE_LIMIT // 2
+    )
     shown = _Shown.of(letter, headline)
     reasons = letter.reasons[:MOST_RULES]
     return View(
-        headline=headline
-        or plain(story.summary or story.text, limit=HEADLINE_LIMIT // 2)
-        or say["no_headline"],
+        headline=headline or say["no_headline"],
         link=safe_link(story.link),
         domain=host_of(safe_link(story.link)),
-        outlet=plain(story.source, limit=80) or host_of(safe_link(story.link)) or str(story.feed),
-        authors=[name for name in (plain(author, limit=60) for author in story.authors[:3]) if name],
+        outlet=_first_readable((story.source,), limit=80)
+        or host_of(safe_link(story.link))
+        or str(story.feed),
+        authors=[
+            name for name in (readable(plain(author, limit=60)) for author in story.authors[:3]) if name
+        ],
         published=moment(story.published_at, letter.timezone, letter.language) if story.published_at else "",
         seen=moment(story.seen_at, letter.timezone, letter.language, beside=story.published_at),
         zone=offset(story.seen_at, letter.timezone),
-        summary=shown.summary,
-        passages=shown.passages,
+        summary=shown.summary if _is_seen(shown.summary) else [],
+        passages=[passage for passage in shown.passages if _is_seen(passage)],
         rules=[_rule(reason) for reason in reasons],
         more_rules=len(letter.reasons) - len(reasons),
         copies=[_copy(copy, letter) for copy in letter.copies[:MOST_COPIES]],
@@ -109,6 +113,14 @@ def view(letter: Letter) -> View:
         story=str(story.id),
         delivery=str(letter.delivery),
     )
+
+
+def _first_readable(texts: Iterable[str], *, limit: int) -> str:
+    return next((shown for text in texts if (shown := readable(plain(text, limit=limit)))), "")
+
+
+def _is_seen(passage: Passage) -> bool:
+    return any(readable(piece["text"].strip("…")) for piece in passage)
 
 
 def _rule(reason: Reason) -> RuleView:
@@ -129,7 +141,7 @@ def _rule(reason: Reason) -> RuleView:
 def _copy(copy: Copy, letter: Letter) -> CopyView:
     link = safe_link(copy.link)
     return CopyView(
-        outlet=_named(plain(copy.source, limit=60), host_of(link)),
+        outlet=_named(readable(plain(copy.source, limit=60)), host_of(link)),
         link=link,
         seen=moment(copy.seen_at, letter.timezone, letter.language, beside=letter.story.seen_at),
     )
@@ -157,10 +169,10 @@ class _Shown:
     def of(cls, letter: Letter, headline: str) -> "_Shown":
         story = letter.story
         spans = [span for reason in letter.reasons for span in reason.spans if _is_there(letter, span)]
-        field = "summary" if story.summary.strip() else "text"
+        field = "summary" if readable(plain(story.summary)) else "text"
         whole = str(getattr(story, field))
         end = _summary_end(whole)
-        if plain(whole[:end]) == headline:
+        if readable(plain(whole[:end])) == headline:
             end = 0
         summary = _passage(whole, 0, end, (span for span in spans if span.field == field))
         if end and end < len(whole.rstrip()):

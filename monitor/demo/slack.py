@@ -27,7 +27,7 @@ class Fault:
         times: How many calls it spoils.
         error: Slack's word for what is wrong, in an answer of status 200.
         status: Another HTTP status, with the error as body or none.
-        retry_after: Seconds, as a header.
+        retry_after: The header of that name: seconds, or any text.
         hang: No answer until the stand-in closes.
         reset: Break the connection off.
         after: Take the message first, then fail: what a lost answer looks like.
@@ -39,7 +39,7 @@ class Fault:
     times: int = 1
     error: str | None = None
     status: int = 200
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     hang: bool = False
     reset: bool = False
     after: bool = False

@@ -163,6 +163,9 @@ def _held_to(sheet: _Sheet, text: str, wanted: Sequence[Feed]) -> bytes:
         after = _sheet(data, sheet.name)
     except SettingsError as error:
         raise _refusal(place, message, _BY_HAND) from error
+    new = [problem for problem in after.problems if problem not in sheet.problems]
+    if new:
+        raise _refusal(place, f"{message}: {new[0]}", _BY_HAND)
     if [feed for feed, _ in after.feeds] != list(wanted) or after.problems != sheet.problems:
         raise _refusal(place, message, _BY_HAND)
     return data

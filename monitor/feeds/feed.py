@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from monitor.secret import masked_url
+from monitor.secret import Secret, masked_url
 from monitor.stories.ids import FeedId, ReceiverName, feed_id
+
+SecretHeaders = tuple[tuple[str, Secret], ...]
+"""Headers of a request whose values nobody is shown."""
 
 
 class FeedPriority(StrEnum):
@@ -25,6 +28,7 @@ class Feed:
         interval: How often to ask, or None for the newsroom's own interval.
         receivers: Who else gets this feed's alerts.
         group: The folder it came from, for lists that have folders.
+        headers: What its own server is sent besides, and no other: logins and keys of paid wires.
     """
 
     url: str
@@ -34,6 +38,7 @@ class Feed:
     priority: FeedPriority = FeedPriority.NORMAL
     receivers: tuple[ReceiverName, ...] = ()
     group: str | None = None
+    headers: SecretHeaders = ()
 
     @property
     def id(self) -> FeedId:

@@ -1,14 +1,15 @@
 """The feed list as operators keep it: YAML or OPML files, read with every problem in its place."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from lxml import etree
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
+from monitor.feeds import access
 from monitor.feeds.feed import Feed, FeedPriority
 from monitor.located import (
     MAX_BYTES,
@@ -22,7 +23,6 @@ from monitor.located import (
     check,
     did_you_mean,
     errors,
-    plain,
     read_file,
     some,
 )
@@ -41,11 +41,13 @@ class FeedList:
 
     Args:
         places: Where each feed stands, in the order of `feeds`.
+        secret_files: The files that hold what servers are shown; those that could not be read included.
     """
 
     feeds: tuple[Feed, ...]
     problems: tuple[Problem, ...]
     places: tuple[Place, ...] = ()
+    secret_files: tuple[Path, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -53,9 +55,7 @@ class FeedList:
         return not errors(self.problems)
 
 
-class _Common(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Common(access.Wire):
     language: str | None = Field(None, pattern=f"^{LANGUAGE}$")
     interval: Interval | None = None
     priority: FeedPriority = FeedPriority.NORMAL
@@ -76,7 +76,8 @@ def read(paths: Sequence[Path], *, receivers: Collection[str] | None = None) -> 
     """
     feeds: dict[str, tuple[Feed, Place]] = {}
     problems: list[Problem] = []
-    for feed, place in every(paths, problems):
+    secrets: set[Path] = set()
+    for feed, place in every(paths, problems, secrets):
         problems.extend(_unknown_receivers(feed, place, receivers))
         first = feeds.setdefault(feed.url, (feed, place))[1]
         if first is not place:
@@ -89,14 +90,24 @@ def read(paths: Sequence[Path], *, receivers: Collection[str] | None = None) -> 
         feeds=tuple(feed for feed, _ in feeds.values()),
         problems=tuple(sorted(problems)),
         places=tuple(place for _, place in feeds.values()),
+        secret_files=tuple(sorted(secrets)),
     )
 
 
-def every(paths: Sequence[Path], problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
-    """Every entry of every file with its place, an address that is listed twice included."""
+def every(
+    paths: Sequence[Path], problems: list[Problem], secrets: set[Path] | None = None
+) -> Iterator[tuple[Feed, Place]]:
+    """Every entry of every file with its place, an address that is listed twice included.
+
+    Args:
+        problems, secrets: Take up what is wrong, and the files that secrets are in.
+    """
     for path in paths:
         for file in files(path):
-            yield from (in_opml if is_opml(file) else every_yaml)(file, problems)
+            if is_opml(file):
+                yield from in_opml(file, problems)
+            else:
+                yield from every_yaml(file, problems, secrets)
 
 
 def is_opml(file: Path) -> bool:
@@ -123,24 +134,30 @@ def _unknown_receivers(feed: Feed, place: Place, known: Collection[str] | None) 
 # ---- YAML ----------------------------------------------------------------------------------------------------
 
 
-def every_yaml(file: Path, problems: list[Problem]) -> Iterator[tuple[Feed, Place]]:
+def every_yaml(
+    file: Path, problems: list[Problem], secrets: set[Path] | None = None
+) -> Iterator[tuple[Feed, Place]]:
     """Every feed of a YAML file and its place."""
     root, found = read_file(file)
     problems.extend(found)
-    for feed, item in in_yaml(root, str(file), problems):
+    for feed, item in in_yaml(root, str(file), problems, secrets):
         yield feed, item.place
 
 
-def in_yaml(root: Node | None, name: str, problems: list[Problem]) -> Iterator[tuple[Feed, Node]]:
+def in_yaml(
+    root: Node | None, name: str, problems: list[Problem], secrets: set[Path] | None = None
+) -> Iterator[tuple[Feed, Node]]:
     """The feeds of a YAML file that was read, each with the node that says it."""
-    defaults: dict[str, Any] = {}
+    folder = Path(name).parent
+    reader = access.Reader(folder=folder, problems=problems, files=set() if secrets is None else secrets)
+    defaults = _Defaults()
     items: Node | None = root
     if isinstance(root, Mapping_):
         for key, _ in root.pairs:
             if key.text not in ("defaults", "feeds"):
                 hint = did_you_mean(key.text, ("defaults", "feeds")) or "known here: defaults, feeds"
                 problems.append(Problem(key.place, f"there is no key '{key.text}'", hint))
-        defaults = _defaults(root.get("defaults"), name, problems)
+        defaults = _defaults(root.get("defaults"), name, reader)
         items = root.get("feeds")
     if items is None or (isinstance(items, Scalar) and items.value() is None):
         return
@@ -149,26 +166,71 @@ def in_yaml(root: Node | None, name: str, problems: list[Problem]) -> Iterator[t
             Problem(items.place, "feeds must be a list", "begin each line with a dash: - https://...")
         )
         return
-    for item in items.items:
-        feed = _feed(item, defaults, name, problems)
-        if feed is not None:
-            yield feed, item
+    found = [(one, item) for item in items.items if (one := _feed(item, defaults, name, reader))]
+    servers = {one.server for one, _ in found if one.inherits}
+    if len(servers) > 1 and defaults.place is not None:
+        problems.append(_several_servers(servers, defaults.place))
+    for one, item in found:
+        if not one.inherits or len(servers) == 1:
+            yield one.feed, item
 
 
-def _defaults(node: Node | None, file: str, problems: list[Problem]) -> dict[str, Any]:
+def _several_servers(servers: Collection[str], place: Place) -> Problem:
+    """A feed that is listed beside a wire's feeds one day must not be shown the wire's password unasked."""
+    named = ", ".join(sorted(servers)[:3]) + (", ..." if len(servers) > 3 else "")
+    return Problem(
+        place,
+        f"the secrets of defaults: are for one server, and would go to {named}",
+        "say auth: null and headers: {} at the feeds of other servers, or list the wire in a file of its own",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    """What holds for feeds that say nothing else.
+
+    Args:
+        shown: What servers are shown; None where that could not be read.
+        place: Where that is said.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    shown: access.Access | None = access.NOTHING
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    feed: Feed
+    inherits: bool
+    """Whether its server is shown what the defaults say."""
+
+    @property
+    def server(self) -> str:
+        parts = urlsplit(self.feed.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def _defaults(node: Node | None, file: str, reader: access.Reader) -> _Defaults:
     if node is None:
-        return {}
-    model, found = check(_Common, node, name=file)
-    problems.extend(found)
-    return model.model_dump(exclude_unset=True) if model else {}
+        return _Defaults()
+    model, found = check(_Common, node, name=file, value=access.texts(node))
+    reader.problems.extend(found)
+    said = isinstance(node, Mapping_) and (node.key("auth") or node.key("headers"))
+    place = said.place if said else node.place
+    if model is None:
+        return _Defaults(shown=None if said else access.NOTHING)
+    values = model.model_dump(exclude_unset=True, exclude={"auth", "headers"})
+    return _Defaults(values, reader.access(model, node), place)
 
 
-def _feed(node: Node, defaults: dict[str, Any], file: str, problems: list[Problem]) -> Feed | None:
-    given = {"url": node.text} if isinstance(node, Scalar) else plain(node)
+def _feed(node: Node, defaults: _Defaults, file: str, reader: access.Reader) -> _Read | None:
+    problems = reader.problems
+    given = {"url": node.text} if isinstance(node, Scalar) else access.texts(node)
     if not isinstance(given, dict):
         problems.append(Problem(node.place, "a feed is an address or a mapping with url:"))
         return None
-    model, found = check(_Item, node, name=file, value=defaults | given)
+    model, found = check(_Item, node, name=file, value=defaults.values | given)
     problems.extend(found)
     if model is None:
         return None
@@ -178,15 +240,26 @@ def _feed(node: Node, defaults: dict[str, Any], file: str, problems: list[Proble
         problems.append(Problem(place, f"{masked_url(model.url)!r} is no address of a feed: {wrong}",
                                 "write it like https://news.example/rss"))  # fmt: skip
         return None
-    return Feed(
-        url=model.url.strip(),
+    url = model.url.strip()
+    own = reader.access(model, node)
+    if own is None or defaults.shown is None:
+        return None
+    has_login = "@" in url and "@" in urlsplit(url).netloc
+    if own.askers and has_login:
+        problems.append(Problem(place, access.TWICE, access.ONE_LOGIN))
+        return None
+    shown = own.over(defaults.shown, has_login=has_login)
+    feed = Feed(
+        url=url,
         name=model.name,
         language=model.language,
         interval=model.interval,
         priority=model.priority,
         receivers=tuple(ReceiverName(name) for name in model.receivers),
         group=model.group,
+        headers=shown.sent,
     )
+    return _Read(feed, inherits=shown.sent != own.sent)
 
 
 def bad_address(url: str) -> str | None:

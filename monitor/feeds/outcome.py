@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from monitor.feeds.feed import SecretHeaders
 from monitor.stories.story import Entry
 
 
@@ -27,13 +28,17 @@ class Ask:
     """One request to make.
 
     Args:
+        headers: Sent to the address's own server besides, and to none that it redirects to.
         validators: Of the last complete answer; empty asks unconditionally.
         slow: This feed was slow to read before: read it in the slow lane at once.
+        seen: Prints of items that were read before and need no reading, joined.
     """
 
     url: str
+    headers: SecretHeaders = ()
     validators: Validators = Validators()
     slow: bool = False
+    seen: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ class Document:
         dropped: Entries left out (too many, or nothing in them).
         problems: What was odd, in words for a person.
         slow: Reading took the slow lane.
+        prints: What every item of the document is known by (`Ask.seen`), also those that were seen and are not among the entries;
+            empty where they cannot be told apart.
     """
 
     format: str = ""
@@ -57,6 +64,7 @@ class Document:
     dropped: int = 0
     problems: tuple[str, ...] = ()
     slow: bool = False
+    prints: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +92,19 @@ class Refused:
 
     Args:
         retry_after: As asked by the server (RFC 9110 §10.2.3), or None.
+        reason: What the refusal is where that is known (`challenge`, `captive_portal`, `login_page`); else the status says it.
     """
 
     status: int
     retry_after: timedelta | None = None
     detail: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
     """No whole answer came: `reason` is one short word (`dns`, `connect`, `tls`, `timeout`, `private_address`,
-    `redirects`, `bad_address`, `protocol`, `interrupted`, `too_large`, `encoding`)."""
+    `redirects`, `bad_address`, `proxy`, `protocol`, `interrupted`, `too_large`, `encoding`)."""
 
     reason: str
     detail: str = ""
@@ -102,8 +112,9 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """An answer came and is no feed we can read: `reason` is one short word (`html`, `empty`, `not_a_feed`,
-    `broken`, `refused` (past a limit of shape), `too_slow`, `too_much_memory`, `crashed`, `not_read`)."""
+    """An answer came and is no feed we can read: `reason` is one short word (`html`, `challenge`, `captive_portal`,
+    `login_page`, `empty`, `not_a_feed`, `broken`, `refused` (past a limit of shape), `too_slow`, `too_much_memory`,
+    `crashed`, `not_read`)."""
 
     reason: str
     detail: str = ""
@@ -120,8 +131,8 @@ def name_of(outcome: Outcome) -> str:
             return "fetched" if document.complete else "partial"
         case NotModified():
             return "not_modified"
-        case Refused(status=status):
-            return f"http_{status}"
+        case Refused(status=status, reason=reason):
+            return reason or f"http_{status}"
         case Unanswered(reason=reason) | Unreadable(reason=reason):
             return reason
 

@@ -70,3 +70,14 @@ def next_poll(pace: Pace, outcome: Outcome, *, failures: int, now: datetime, dra
 def first_poll(feeds: int, *, usual: timedelta, now: datetime, draw: float) -> datetime:
     """When to ask a feed that was never asked: soon, but thousands of new feeds not all at once."""
     return now + min(timedelta(milliseconds=5) * feeds, usual) * draw
+
+
+def still_to_wait(next_at: datetime, polled_at: datetime | None, *, now: datetime) -> timedelta:
+    """How long until a feed is due, by what was chosen when it was last asked.
+
+    Never longer than was chosen then: a clock that was wrong at that time, or was set back since, parks no feed.
+    """
+    wait = next_at - now
+    if polled_at is not None:
+        wait = min(wait, next_at - polled_at)
+    return max(wait, timedelta(0))

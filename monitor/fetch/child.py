@@ -18,6 +18,8 @@ import time
 from types import FrameType
 from typing import BinaryIO, NoReturn
 
+from monitor.feeds.outcome import Document
+from monitor.fetch import cut
 from monitor.fetch.decode import known_codecs
 from monitor.fetch.parse import parse
 from monitor.fetch.prefilter import NotAFeed, TooMuch
@@ -63,7 +65,7 @@ def read(request: Request) -> Reply:
     began = time.process_time()
     _limit(began, request.seconds)
     try:
-        document, reason, detail = parse(request.body, request.content_type, request.base), "", ""
+        document, reason, detail = _parsed(request), "", ""
     except NotAFeed as error:
         document, reason, detail = None, error.reason, error.detail
     except TooMuch as error:
@@ -77,6 +79,11 @@ def read(request: Request) -> Reply:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     return Reply(document=document, reason=reason, detail=detail, seconds=time.process_time() - began)
+
+
+def _parsed(request: Request) -> Document:
+    seen = cut.split(request.seen)
+    return parse(request.body, request.content_type, request.base, asked=request.asked, seen=seen)
 
 
 def _limit(began: float, seconds: float) -> None:
@@ -118,6 +125,7 @@ def _warm_up() -> None:
         _SAMPLE.replace(b"</rss>", b"<x></rss>"),
         _SAMPLE_SITEMAP,
         b'{"title": "t", "items": []}',
+        b'<html><title>t</title><form action="/x"><input type="password"></form></html>',
     ):
         with contextlib.suppress(NotAFeed):
             parse(sample, "application/xml; charset=utf-8", "http://a.example/")

@@ -53,6 +53,7 @@ _WIDE = (
 )
 _PARAMETER = re.compile(r"""(?i)charset\s*=\s*["']?([\w.:-]{1,40})""")
 _DECLARED = re.compile(rb"""<\?xml\b[^>]{0,200}?\bencoding\s*=\s*["']\s*([A-Za-z0-9_.:-]{1,40})""")
+_UPPER_WORD = re.compile(rb"[\xc0-\xff]{3,}")
 _BEYOND_ASCII = re.compile("[^\0-\x7f]+")
 _MISREAD = re.compile("[ÂÃÐÑ][\x80-\xbf\u0152-\u0178\u02c6\u02dc\u2013-\u2122]")
 _UNFIT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -141,10 +142,11 @@ def _is_nearly_utf8(body: bytes) -> bool:
 
 
 def _guess(body: bytes) -> str:
-    """The one-byte charset of an answer that names none: Cyrillic where letters of the upper half prevail."""
+    """The one-byte charset of an answer that names none: Cyrillic where letters of the upper half stand together, as
+    whole words do. How much markup and Latin is around them says nothing."""
     upper = body.translate(None, bytes(range(0xC0)))
-    ascii_letters = sum(body.count(bytes([letter])) for letter in b"aeiotnsAEIOTNS")
-    if len(upper) * 2 < ascii_letters:
+    together = b"".join(_UPPER_WORD.findall(body))
+    if len(together) * 2 < len(upper) or not upper:
         return "cp1252"
-    lower_half = len(upper.translate(None, bytes(range(0xE0, 0x100))))
-    return "koi8-r" if lower_half > len(upper) - lower_half else "cp1251"
+    lower_half = len(together.translate(None, bytes(range(0xE0, 0x100))))
+    return "koi8-r" if lower_half > len(together) - lower_half else "cp1251"

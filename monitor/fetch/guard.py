@@ -1,6 +1,7 @@
 """Which addresses a feed may lead us to. Judged where a socket is made, so names, redirects and literals pass alike."""
 
 import errno
+import re
 import socket
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -25,6 +26,8 @@ _CLOSED: tuple[Network, ...] = tuple(
         "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
+_LOOPBACK = IPv4Address("127.0.0.1")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _COMPATIBLE = ip_network("::/96")
 _MAPPED = ip_network("::ffff:0:0/96")
 _TRANSLATED = ip_network("::ffff:0:0:0/96")
@@ -41,10 +44,37 @@ class PrivateAddress(OSError):
 
 def is_open(address: Address, allow: Sequence[Network] = ()) -> bool:
     """Whether feeds may reach this address: it is public, or the operator allowed its network."""
-    forms = (address, *_hidden(address))
-    if any(form in network for form in forms for network in allow):
+    if is_allowed(address, allow):
         return True
-    return not any(form in network for form in forms for network in _CLOSED)
+    return not any(form in network for form in (address, *_hidden(address)) for network in _CLOSED)
+
+
+def is_allowed(address: Address, allow: Sequence[Network]) -> bool:
+    """Whether the operator allowed this address's network."""
+    return any(form in network for form in (address, *_hidden(address)) for network in allow)
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is written as; None for a name."""
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def may_ask_proxy_for(host: str, allow: Sequence[Network]) -> bool:
+    """Whether a proxy may be asked for this host. What a name leads to is the proxy's business, what is written here is not.
+
+    Numbers in other forms than the usual are refused: resolvers disagree on what they mean (inet_aton(3) reads 010
+    as 8, others as 10). So is what a proxy may decode.
+    """
+    name = host.lower().rstrip(".")
+    address = literal(name)
+    if name == "localhost" or name.endswith(".localhost"):
+        address = _LOOPBACK
+    if address is not None:
+        return is_open(address, allow)
+    return "%" not in name and not _NUMBER.fullmatch(name.rpartition(".")[2])
 
 
 def _hidden(address: Address) -> tuple[IPv4Address, ...]:
@@ -73,3 +103,8 @@ def guarded_sockets(allow: Sequence[Network]) -> Callable[[AddrInfoType], socket
         return socket.socket(family, kind, protocol)
 
     return make
+
+
+def open_sockets(info: AddrInfoType) -> socket.socket:
+    """A socket factory for a client that connects to nothing but its proxy, wherever the operator has that."""
+    return socket.socket(*info[:3])

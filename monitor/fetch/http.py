@@ -7,17 +7,23 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 from yarl import URL
 
 from monitor import __version__
+from monitor.feeds.feed import SecretHeaders
 from monitor.feeds.outcome import Ask, NotModified, Refused, Unanswered, Validators
 from monitor.fetch.bodies import BadEncoding, Body, TooLarge
+from monitor.fetch.descriptors import MOST_AT_ONCE
 from monitor.fetch.dns import CACHED_SECONDS, BoundedResolver
-from monitor.fetch.guard import MARK, Network, guarded_sockets
+from monitor.fetch.guard import Network, guarded_sockets, may_ask_proxy_for, open_sockets
+from monitor.fetch.pages import guard_in
+from monitor.fetch.refusals import Shown, refusal
 from monitor.fetch.turns import Turns
+from monitor.fetch.unanswered import in_words, is_by_proxy, private_address, refused_by_proxy
+from monitor.retry_after import retry_after
+from monitor.secret import Secret
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
@@ -53,7 +59,7 @@ class Answer:
     fresh_for: timedelta | None
 
 
-Reached = Answer | NotModified | Refused | Unanswered
+Reached = Answer | NotModified | Refused | Shown | Unanswered
 
 
 class Client:
@@ -63,6 +69,10 @@ class Client:
         allow: Networks that may be reached although they are private.
         timeout: For everything one feed takes once it is its turn, redirects included.
         contact: An address or a page for server operators, for the User-Agent.
+        proxy: Where every request goes in place of the feed's server. Then the guard sees no more than how
+            a host is written; what a name leads to is the proxy's business.
+        per_host, spacing: Requests to one server: so many at once, and so long from the beginning of one to
+            the beginning of the next.
     """
 
     def __init__(
@@ -71,17 +81,23 @@ class Client:
         allow: Sequence[Network] = (),
         timeout: timedelta,
         contact: str | None = None,
+        proxy: Secret | None = None,
         per_host: int = 2,
+        spacing: timedelta = timedelta(0),
         in_flight: int = 200,
     ) -> None:
-        self._turns = Turns(per_host=per_host, in_flight=in_flight)
+        self._turns = Turns(per_host=per_host, in_flight=in_flight, spacing_s=spacing.total_seconds())
+        self._allow, self._proxied = allow, proxy is not None
         self._total_seconds = timeout.total_seconds()
+        self._resolver = BoundedResolver(min(CONNECT_SECONDS, self._total_seconds), near=allow)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=in_flight,
-                resolver=BoundedResolver(min(CONNECT_SECONDS, self._total_seconds)),
+                # Where descriptors are few, none is left open for a next request that may come in an hour.
+                force_close=in_flight < MOST_AT_ONCE,
+                resolver=self._resolver,
                 ttl_dns_cache=CACHED_SECONDS,
-                socket_factory=guarded_sockets(allow),
+                socket_factory=open_sockets if self._proxied else guarded_sockets(allow),
                 ssl=ssl.create_default_context(),
             ),
             headers={
@@ -92,6 +108,7 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=URL(proxy.reveal()) if proxy else None,
             trust_env=False,
         )
 
@@ -108,12 +125,15 @@ class Client:
             url, authorization = _split(ask.url)
         except ValueError:
             return Unanswered(reason="bad_address", detail="this is no http or https address")
+        sent = _sent(ask.headers, authorization)
         left = self._total_seconds
         loop = asyncio.get_running_loop()
         for _ in range(MOST_REDIRECTS + 1):
-            async with self._turns.turn(f"{url.host}:{url.port}"):
+            if self._proxied and not may_ask_proxy_for(url.raw_host or "", self._allow):
+                return private_address()
+            async with self._turns.turn(_server(url), spaced=not self._resolver.is_near(url.raw_host or "")):
                 began = loop.time()
-                reached = await self._hop(url, ask.validators, authorization, left)
+                reached = await self._hop(url, ask.validators, sent, left)
                 left -= loop.time() - began
             if not isinstance(reached, _Redirect):
                 return reached
@@ -124,15 +144,15 @@ class Client:
                     reason="bad_address", detail="it redirects to what is no http or https address"
                 )
             if target.origin() != url.origin():
-                authorization = None
+                sent = {}
             url = target
         return Unanswered(reason="redirects", detail=f"more than {MOST_REDIRECTS} redirects")
 
     async def _hop(
-        self, url: URL, validators: Validators, authorization: str | None, seconds: float
+        self, url: URL, validators: Validators, sent: Mapping[str, str], seconds: float
     ) -> "Reached | _Redirect":
         """One request; foreign exceptions become values here."""
-        headers = {"Authorization": authorization} if authorization else {}
+        headers = dict(sent)
         if validators.etag:
             headers["If-None-Match"] = validators.etag
         if validators.last_modified:
@@ -140,15 +160,15 @@ class Client:
         try:
             async with asyncio.timeout(max(seconds, 0.001)):
                 async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+                    if self._proxied and url.scheme == "http" and is_by_proxy(response):
+                        return refused_by_proxy(response.status)
                     return await _judge(response, validators)
-        except TimeoutError as error:
-            return Unanswered(reason="timeout", detail=_timeout_words(error))
         except TooLarge:
             return Unanswered(reason="too_large", detail="the answer is larger than 10 MiB")
         except BadEncoding as error:
             return Unanswered(reason="encoding", detail=str(error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return _unanswered(error)
+            return in_words(error, proxied=self._proxied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +186,8 @@ async def _judge(response: aiohttp.ClientResponse, asked: Validators) -> Reached
         if not asked.etag and not asked.last_modified:
             return Unanswered(reason="protocol", detail="304, although nothing was asked on a condition")
         return NotModified(validators=_validators(headers, asked.body_hash, asked), fresh_for=fresh_for)
-    if response.status not in (200, 203):
-        return Refused(
-            status=response.status, retry_after=retry_after(headers), detail=_status_words(response)
-        )
+    if response.status not in (200, 203) or guard_in(headers, response.status):
+        return await refusal(response, retry_after(headers, datetime.now(UTC)))
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "", "none", "utf-8"):
         raise BadEncoding(f"it is packed as {encoding[:40]!r}, which nobody asked for")
@@ -205,6 +223,17 @@ async def _body(response: aiohttp.ClientResponse) -> tuple[Body, bool]:
             raise
         return body, False
     return body, body.is_whole
+
+
+def _server(url: URL) -> str:
+    """What counts as one server: a host, with its port where that is not the usual one."""
+    return f"{url.raw_host}" if url.is_default_port() else f"{url.raw_host}:{url.port}"
+
+
+def _sent(headers: SecretHeaders, authorization: str | None) -> dict[str, str]:
+    """What the feed's own server is sent besides."""
+    sent = {name: value.reveal() for name, value in headers}
+    return sent | {"Authorization": authorization} if authorization else sent
 
 
 def _split(text: str) -> tuple[URL, str | None]:
@@ -243,73 +272,3 @@ def freshness(headers: Mapping[str, str]) -> timedelta | None:
     age = headers.get("Age", "0").strip()
     seconds = int(found[1]) - (int(age) if re.fullmatch(r"[0-9]{1,10}", age) else 0)
     return min(timedelta(seconds=max(seconds, 0)), MOST_DECLARED)
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long the server asks to be left alone; None where it does not, or says something absurd.
-
-    Source: RFC 9110 §10.2.3: seconds, or a date, which is measured by the server's own clock.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        wait = timedelta(seconds=int(text))
-    else:
-        until, now = _http_date(text), _http_date(headers.get("Date", ""))
-        if until is None:
-            return None
-        wait = until - (now or datetime.now(UTC))
-    return wait if timedelta(0) <= wait <= MOST_DECLARED else None
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def _status_words(response: aiohttp.ClientResponse) -> str:
-    if response.headers.get("cf-mitigated"):
-        return "the site asks visitors to prove that they are no robot"
-    return f"the server answered {response.status}"
-
-
-def _timeout_words(error: TimeoutError) -> str:
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "no connection in time"
-    return (
-        "nothing came for too long"
-        if isinstance(error, aiohttp.ServerTimeoutError)
-        else "it took too long in all"
-    )
-
-
-def _unanswered(error: Exception) -> Unanswered:
-    """A client's exception in our words. Its own text is left out where it may hold the address."""
-    match error:
-        case aiohttp.InvalidURL():
-            return Unanswered(reason="bad_address", detail="this address cannot be asked")
-        case aiohttp.ClientConnectorDNSError():
-            return Unanswered(
-                reason="dns", detail=f"the name was not found: {error.os_error.strerror or 'no answer'}"
-            )
-        case aiohttp.ClientSSLError():
-            return Unanswered(reason="tls", detail=_tls_words(error))
-        case aiohttp.ClientConnectorError() if MARK in str(error.os_error):
-            return Unanswered(
-                reason="private_address", detail="it leads to a private address; see network.allow"
-            )
-        case aiohttp.ClientConnectorError():
-            return Unanswered(reason="connect", detail=error.os_error.strerror or "no connection")
-        case aiohttp.ClientResponseError():
-            return Unanswered(reason="protocol", detail="the answer is no proper HTTP")
-        case aiohttp.ClientError() | OSError():
-            return Unanswered(reason="interrupted", detail="the connection ended before the answer")
-        case _:
-            return Unanswered(reason="bad_address", detail="this address or its redirect cannot be asked")
-
-
-def _tls_words(error: aiohttp.ClientError) -> str:
-    reason = getattr(getattr(error, "certificate_error", None), "verify_message", None)
-    return f"the certificate is not trusted: {reason}" if reason else "no secure connection"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import assert_never
 
 import structlog
+from msgspec import structs
 
 from monitor.feeds.outcome import Document, Unreadable
 from monitor.fetch.wire import LENGTH, MAX_REPLY_BYTES, Reply, Request, decode_reply, framed
@@ -25,6 +26,10 @@ MOST_WAITING_SLOW = 20
 _MOST_WAITED_SECONDS = 300
 _START_SECONDS = 30
 _AGAIN = frozenset(("too_slow", "too_much_memory", "crashed"))
+_GONE = {
+    "too_slow": "reading it did not end in time; the reading process was ended",
+    "crashed": "the reading process ended on it",
+}
 
 
 class ChildGone(Exception):
@@ -130,7 +135,9 @@ class Lane:
     def __init__(self, *, children: int, seconds: float, memory_bytes: int, nice: int = 0) -> None:
         self._count = children
         self._seconds, self._memory_bytes, self._nice = seconds, memory_bytes, nice
-        self._free: asyncio.Queue[Child] = asyncio.Queue()
+        self._free: asyncio.Queue[Child] = (
+            asyncio.LifoQueue()
+        )  # the one that read last has its memory at hand
         self._all: set[Child] = set()
         self._renewals: set[asyncio.Task[None]] = set()
         self.waiting = 0
@@ -155,14 +162,14 @@ class Lane:
             return Reply(reason="not_read", detail="no reading process was free")
         finally:
             self.waiting -= 1
-        request = Request(request.body, request.content_type, request.base, self._seconds)
+        request = structs.replace(request, seconds=self._seconds)
         worn = True
         try:
             # Wall time only ends a child that is stopped or starved; CPU time is what a document is given.
             reply = await child.ask(request, self._seconds * 3 + 10)
             worn = child.reads >= MOST_READS or reply.reason in _AGAIN
         except ChildGone as gone:
-            reply = Reply(reason=gone.reason, detail="the reading process ended", seconds=self._seconds)
+            reply = Reply(reason=gone.reason, detail=_GONE.get(gone.reason, ""), seconds=self._seconds)
         finally:
             if worn:
                 self._renew(child)
@@ -220,16 +227,25 @@ class Reader:
         self.slow.start()
 
     async def read(
-        self, body: bytes, content_type: str | None, base: str | None, *, slow: bool = False
+        self,
+        body: bytes,
+        content_type: str | None,
+        base: str | None,
+        *,
+        slow: bool = False,
+        asked: str | None = None,
+        seen: bytes = b"",
     ) -> Document | Unreadable:
         """Read a document.
 
         Args:
             base: What relative links are relative to.
             slow: Go to the slow lane at once.
+            asked: The address of the feed, where it may have been answered from another one.
+            seen: Prints of items that need no reading, joined.
         """
         assert self.quick is not None, "start() comes first"
-        request = Request(body, content_type, base, 0)
+        request = Request(body, content_type, base, 0, asked, seen)
         reply = None if slow else await self.quick.read(request)
         if reply is None or reply.reason in _AGAIN:
             reply = await self._read_slowly(request)

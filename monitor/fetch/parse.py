@@ -1,18 +1,23 @@
 """From the bytes of an answer to a `Document`. Runs only in the child process: what it calls may hang or crash."""
 
+import contextlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import feedparser
 
 from monitor.feeds.outcome import Document
-from monitor.fetch import cleaning, jsonfeed, sitemap
+from monitor.fetch import cleaning, cut, jsonfeed, sitemap
 from monitor.fetch.dates import read_date
 from monitor.fetch.decode import decode
+from monitor.fetch.pages import kind_of
 from monitor.fetch.prefilter import NotAFeed, Prepared, prepare
 from monitor.stories.story import Entry
 
+_MAY_BE_PAGES = frozenset(("html", "not_a_feed"))
 _FULL_TEXTS = frozenset(("full-text", "fulltext"))
 """What outlets that write for aggregators call the text of the article, in a namespace of the aggregator's."""
 
@@ -36,12 +41,21 @@ feedparser.namespaces.mediarss.Namespace._start_media_description = _begin_capti
 feedparser.namespaces.mediarss.Namespace._end_media_description = _end_caption
 
 
-def parse(body: bytes, content_type: str | None, base: str | None) -> Document:
+def parse(
+    body: bytes,
+    content_type: str | None,
+    base: str | None,
+    *,
+    asked: str | None = None,
+    seen: Mapping[bytes, bytes] = MappingProxyType({}),
+) -> Document:
     """Read a feed of any format.
 
     Args:
         content_type: The header's value, for its charset.
         base: The address the answer came from; relative links are relative to it.
+        asked: The address of the feed, where that may be another one.
+        seen: Prints of items that need no reading, with the names of their entries; what has other prints is read.
 
     Raises:
         NotAFeed: The answer is something else.
@@ -49,12 +63,39 @@ def parse(body: bytes, content_type: str | None, base: str | None) -> Document:
         Exception: What a parser raised on input that nobody foresaw.
     """
     text = decode(body, content_type)
+    try:
+        return _document(text, base or "", seen)
+    except NotAFeed as error:
+        page = kind_of(text, asked=asked, came_from=base) if error.reason in _MAY_BE_PAGES else None
+        raise NotAFeed(page.reason, page.detail) if page else error from None
+
+
+def _document(text: str, base: str, seen: Mapping[bytes, bytes]) -> Document:
     if jsonfeed.is_json(text):
-        return jsonfeed.read(text, base or "")
+        return jsonfeed.read(text, base)
     prepared = prepare(text)
-    if prepared.root == "urlset":
-        return sitemap.read(prepared, base or "")
-    return _read(prepared, base or "")
+    return sitemap.read(prepared, base) if prepared.root == "urlset" else _unseen(prepared, base, seen)
+
+
+def _unseen(prepared: Prepared, base: str, seen: Mapping[bytes, bytes]) -> Document:
+    """Read what was not seen; all of it where what was left out could make a difference to the others."""
+    found = cut.prints(prepared)
+    if not seen.keys().isdisjoint(found):
+        with contextlib.suppress(NotAFeed):  # some are known by their items only
+            rest = _read(cut.without(prepared, (print_ in seen for print_ in found)), base)
+            part = _with_prints(rest, found, seen)
+            if part.prints:
+                return part
+    return _with_prints(_read(prepared, base), found, {})
+
+
+def _with_prints(document: Document, found: Sequence[bytes], seen: Mapping[bytes, bytes]) -> Document:
+    """The document with what its items are known by, unless its entries are not those of the items one by one."""
+    if len(document.entries) != sum(print_ not in seen for print_ in found):
+        return document
+    entries = iter(document.entries)
+    names = [seen[print_] if print_ in seen else cut.name(next(entries)) for print_ in found]
+    return replace(document, prints=cut.joined(found, names))
 
 
 def _read(prepared: Prepared, base: str) -> Document:

@@ -40,7 +40,7 @@ _DATE = re.compile(r"<(?:pubDate|published|updated|dc:date|lastmod)\b[^>]*>\s*([
 
 
 class NotAFeed(Exception):
-    """The answer is something else: `reason` is `html`, `empty` or `not_a_feed`."""
+    """The answer is something else: `reason` is `html`, `empty` or `not_a_feed`, or a page's kind."""
 
     def __init__(self, reason: str, detail: str) -> None:
         self.reason, self.detail = reason, detail
@@ -60,6 +60,8 @@ class Prepared:
         complete: Whether the root element is closed.
         dropped: Items left out.
         problems: What was odd, for a person.
+        items: Where each item stands in the text (start, end); empty where one cannot be told from the next.
+        context: The tags with attributes in front of the first item.
     """
 
     text: str
@@ -67,11 +69,15 @@ class Prepared:
     complete: bool = True
     dropped: int = 0
     problems: tuple[str, ...] = ()
+    items: tuple[tuple[int, int], ...] = ()
+    context: str = ""
 
 
 @dataclass(slots=True)
 class _Survey:
     """Where things stand in a document."""
+
+    context: list[str] = field(default_factory=list)
 
     ancestors: tuple[str, ...] = ()
     starts: list[int] = field(default_factory=list)
@@ -198,6 +204,8 @@ def _survey(text: str, root: str, item: str) -> _Survey:
             raise TooMuch("it has elements or attributes beyond measure")
         if _local(name) == item:
             _item_begins(survey, stack, token.start())
+        if rest and not survey.starts:
+            survey.context.append(token[0])
         if rest.endswith("/"):
             if not stack:
                 survey.root_end = token.end()
@@ -245,7 +253,21 @@ def _within_limits(text: str, root: str, survey: _Survey) -> Prepared:
             text = text[: starts[0]] + text[starts[-MAX_ITEMS] :]
         else:
             text = text[: starts[MAX_ITEMS]] + _closing(survey)
-    return Prepared(_DECLARATION + text, root, complete, dropped, tuple(problems))
+    items = _items(survey) if complete and not dropped else ()
+    return Prepared(
+        _DECLARATION + text, root, complete, dropped, tuple(problems), items, "".join(survey.context)
+    )
+
+
+def _items(survey: _Survey) -> tuple[tuple[int, int], ...]:
+    """Where items begin and end behind the declaration, if each ends before the next begins."""
+    if len(survey.starts) != len(survey.ends):
+        return ()
+    edges = [edge for item in zip(survey.starts, survey.ends, strict=True) for edge in item]
+    if edges != sorted(edges):
+        return ()
+    front = len(_DECLARATION)
+    return tuple((start + front, end + front) for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _without_cut_item(text: str, survey: _Survey) -> tuple[str, int]:

@@ -14,13 +14,18 @@ class Request(msgspec.Struct, array_like=True, frozen=True):
     """A document to read.
 
     Args:
+        base: The address that answered; relative links are relative to it.
         seconds: CPU time that may be spent on it.
+        asked: The address that was asked, where it is known.
+        seen: Prints of items that need no reading, joined.
     """
 
     body: bytes
     content_type: str | None
     base: str | None
     seconds: float
+    asked: str | None = None
+    seen: bytes = b""
 
 
 class Reply(msgspec.Struct, array_like=True, frozen=True):

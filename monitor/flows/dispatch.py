@@ -3,15 +3,16 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
 import structlog
 
+from monitor.alerts.answers import Pause
 from monitor.alerts.breaker import CLOSED, Breaker, is_open, paused, recovered
 from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
-from monitor.alerts.reactions import Pause, Reaction, react, unanswered
+from monitor.alerts.reactions import Reaction, react, unanswered
 from monitor.errors import StoreError
 from monitor.faults import Point, reach
 from monitor.ports import Channel, Clock, Operators
@@ -24,6 +25,12 @@ LOOK_EVERY = timedelta(seconds=5)
 """How long another command's change of the outbox may go unseen."""
 
 KEEP_TRYING_TO_RECORD = timedelta(seconds=1)
+CLAIM_AGAIN_AFTER = timedelta(seconds=2)
+"""How long a sender rests when the database refuses."""
+MANY_FAILURES = 5
+"""In a row, until operators hear of what may pass by itself: after about a minute."""
+LONG_PAUSE = timedelta(minutes=5)
+"""Operators hear at once of a provider that asks for more."""
 AT_ONCE = 30
 """Tries in flight at one provider."""
 
@@ -62,6 +69,8 @@ class _Provider:
 
     channel: Channel
     breaker: Breaker = CLOSED
+    limited: "_Target | None" = None
+    """Who was asked to slow down since the provider last took anything."""
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     probe: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -76,6 +85,22 @@ class _Target:
     sender: asyncio.Task[None] | None = None
     woken: bool = False
     sent_at: list[float] = field(default_factory=list)
+    taken: int = 0
+    """How many it took in this process."""
+    taken_before: dict[DeliveryId, int] = field(default_factory=dict)
+    """How many it had taken when a delivery last failed that is still on its way."""
+
+    def took_others(self, delivery: DeliveryId) -> bool:
+        """Whether it took another since a delivery last failed: then it is not away."""
+        return self.taken > self.taken_before.get(delivery, self.taken)
+
+    def remember(self, delivery: DeliveryId, reaction: Reaction) -> None:
+        """Count what it took, and note who failed."""
+        self.taken_before.pop(delivery, None)
+        if reaction.state == "sent":
+            self.taken += 1
+        elif reaction.state != "dead":
+            self.taken_before[delivery] = self.taken
 
 
 class Dispatch:
@@ -121,6 +146,15 @@ class Dispatch:
         self._unknown.clear()
         self._look.set()
 
+    def clock_was_set(self) -> None:
+        """Pauses that were timed by the clock as it was are over: whoever comes first finds out whether it was too early."""
+        now = self._clock.now()
+        everybody: list[_Provider | _Target] = [*self._providers.values(), *self._targets.values()]
+        for one in everybody:
+            if is_open(one.breaker, now):
+                one.breaker = replace(one.breaker, paused_until=now)
+        self._look.set()
+
     # ---- waking ------------------------------------------------------------------------------------------------
 
     def wake(self, key: str) -> None:
@@ -148,7 +182,10 @@ class Dispatch:
         target.sender = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("sender_failed", target=f"{target.channel}:{target.address}", exc_info=error)
-        elif target.woken and not self._stopping:
+            # What it failed at is still due: looking at once would fail as fast as the machine can.
+            asyncio.get_running_loop().call_later(CLAIM_AGAIN_AFTER.total_seconds(), self._look.set)
+            return
+        if not task.cancelled() and target.woken and not self._stopping:
             self._wake(target.channel, target.address)
         self._look.set()  # what it left for later decides when to look next
 
@@ -261,6 +298,7 @@ class Dispatch:
             )
         except StoreError as error:
             log.warning("claim_failed", target=f"{target.channel}:{target.address}", reason=str(error))
+            await asyncio.sleep(CLAIM_AGAIN_AFTER.total_seconds())  # it is still due, and woken at once again
             return False
         if claimed is None:
             return False
@@ -281,20 +319,24 @@ class Dispatch:
             reason=outcome.reason or None,
             next_at=outcome.next_at,
         )
-        await self._tell(target, outcome, reaction)
+        await self._tell(target, provider, outcome, reaction)
         return True
 
-    async def _tell(self, target: _Target, outcome: Outcome, reaction: Reaction | None) -> None:
-        """Operators hear what only a person can put right, and that it was."""
+    async def _tell(
+        self, target: _Target, provider: _Provider, outcome: Outcome, reaction: Reaction | None
+    ) -> None:
+        """Operators hear what only a person can put right and what lasts, and that it is over."""
         everybody, one = f"delivery:{target.channel}", f"delivery:{target.channel}:{target.address}"
         here, where = target.channel, f"{target.address} ({target.channel})"
-        if reaction is not None and reaction.trouble:
+        breaker = (
+            target.breaker if reaction is None or reaction.pauses is not Pause.PROVIDER else provider.breaker
+        )
+        trouble = reaction and (reaction.trouble or _lasts(reaction, breaker))
+        if reaction is not None and trouble:
             if reaction.pauses is Pause.PROVIDER:
-                await self._operators.tell(
-                    everybody, f"Alerts reach nobody by {here}", reaction.trouble, broken=here
-                )
+                await self._operators.tell(everybody, f"Alerts reach nobody by {here}", trouble, broken=here)
             else:
-                await self._operators.tell(one, f"Alerts do not reach {where}", reaction.trouble, broken=here)
+                await self._operators.tell(one, f"Alerts do not reach {where}", trouble, broken=here)
         elif outcome.state == "sent":
             await self._operators.over(everybody, f"Alerts go out by {here} again", "What waited is sent.")
             await self._operators.over(one, f"Alerts reach {where} again", "What waited is sent.")
@@ -304,7 +346,7 @@ class Dispatch:
     ) -> tuple[Outcome, Reaction | None]:
         """Send, unless the provider has it already."""
         if claimed.ambiguous:
-            settled = await self._asked(claimed, channel)
+            settled = await self._asked(claimed, channel, target)
             if settled is not None:
                 return settled
         target.sent_at.append(asyncio.get_running_loop().time())
@@ -314,10 +356,12 @@ class Dispatch:
         except Exception as error:
             reply = _bug(claimed.letter, error)
         reach(Point.AFTER_SEND)
-        reaction = self._reaction(claimed, reply)
+        reaction = self._reaction(claimed, reply, target)
         return _outcome(reaction, reply), reaction
 
-    async def _asked(self, claimed: Claimed, channel: Channel) -> tuple[Outcome, Reaction | None] | None:
+    async def _asked(
+        self, claimed: Claimed, channel: Channel, target: _Target
+    ) -> tuple[Outcome, Reaction | None] | None:
         """Whether an earlier try arrived; None when it must be sent now."""
         finding: Finding
         try:
@@ -326,19 +370,29 @@ class Dispatch:
             finding = Unknowable(_bug(claimed.letter, error))
         match finding:
             case Found(reference=reference):
+                target.taken_before.pop(claimed.letter.delivery, None)
                 return Outcome(state="sent", reason="an earlier try had arrived", reference=reference), None
             case Absent():
                 return None
             case Unknowable(reply=reply):
                 if reply is None:
                     return None
-                reaction = unanswered(claimed.letter.channel, reply, now=self._clock.now(), draw=self._draw())
+                reaction = unanswered(
+                    claimed.letter.channel,
+                    reply,
+                    attempts=claimed.attempts,
+                    first_counted_at=claimed.counted_at,
+                    now=self._clock.now(),
+                    draw=self._draw(),
+                    others_taken=target.took_others(claimed.letter.delivery),
+                )
+                target.remember(claimed.letter.delivery, reaction)
                 return _outcome(reaction, reply), reaction
             case _:
                 assert_never(finding)
 
-    def _reaction(self, claimed: Claimed, reply: Reply) -> Reaction:
-        return react(
+    def _reaction(self, claimed: Claimed, reply: Reply, target: _Target) -> Reaction:
+        reaction = react(
             claimed.letter.channel,
             reply,
             attempts=claimed.attempts,
@@ -346,20 +400,32 @@ class Dispatch:
             now=self._clock.now(),
             draw=self._draw(),
             plain=claimed.letter.plain,
+            others_taken=target.took_others(claimed.letter.delivery),
         )
+        target.remember(claimed.letter.delivery, reaction)
+        return reaction
 
     def _heed(self, target: _Target, provider: _Provider, reaction: Reaction | None) -> None:
         """Pause or resume the target and its provider."""
         now = self._clock.now()
         if reaction is None or reaction.pauses is None:
+            provider.limited = None
             target.breaker, provider.breaker = (
                 recovered(target.breaker, now),
                 recovered(provider.breaker, now),
             )
-        elif reaction.pauses is Pause.TARGET:
+            return
+        if reaction.pauses is not Pause.PROVIDER:
             target.breaker = paused(target.breaker, reaction, now, self._draw())
-        else:
+        if reaction.pauses is Pause.PROVIDER or (
+            reaction.pauses is Pause.LIMIT and self._is_limited_too(target, provider, now)
+        ):
             provider.breaker = paused(provider.breaker, reaction, now, self._draw())
+
+    def _is_limited_too(self, target: _Target, provider: _Provider, now: datetime) -> bool:
+        """Whether another target waits already that was asked to slow down: then it is not this one's own limit."""
+        other, provider.limited = provider.limited, target
+        return other is not None and other is not target and is_open(other.breaker, now)
 
     async def _record(self, letter: Letter, outcome: Outcome) -> None:
         """Keep what came of a try. What was sent must be known: while the database refuses, try again."""
@@ -372,6 +438,15 @@ class Dispatch:
             except StoreError as error:
                 log.error("outcome_not_kept", delivery=letter.delivery, reason=str(error))
                 await asyncio.sleep(KEEP_TRYING_TO_RECORD.total_seconds())
+
+
+def _lasts(reaction: Reaction, breaker: Breaker) -> str | None:
+    """What to say of a failure that passes by itself, where it has not for a while or will not for long."""
+    if reaction.pauses is None or (
+        breaker.failures < MANY_FAILURES and (reaction.pause_for or timedelta(0)) < LONG_PAUSE
+    ):
+        return None
+    return f"{reaction.reason}: what waits is sent when this is over"
 
 
 def _bug(letter: Letter, error: Exception) -> Reply:

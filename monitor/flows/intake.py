@@ -1,18 +1,19 @@
 """Taking in one revision of a story: gather, decide, record."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
-from monitor.alerts.decide import Decision, Policy, Told, Twin, decide
+from monitor.alerts.decide import Decision, Policy, Told, Twin, Verdict, decide, hold
 from monitor.alerts.routes import Routes
 from monitor.errors import StoreError
 from monitor.faults import Point, reach
 from monitor.feeds.feed import Feed
+from monitor.flows.storm import Storms
 from monitor.matching.evidence import Match
-from monitor.ports import Clock, Publisher
+from monitor.ports import Clock, Operators, Publisher
 from monitor.store.decisions import Overtaken, Recorded
 from monitor.stories.ids import FeedId, StoryId
 from monitor.stories.story import Story
@@ -20,6 +21,7 @@ from monitor.stories.story import Story
 log = structlog.get_logger(__name__)
 
 MOST_OVERTAKEN = 20
+_STORM = "more than one feed's share of ten minutes (alerts.most_per_feed)"
 
 
 class IntakeStore(Protocol):
@@ -58,6 +60,8 @@ class Intake:
     publisher: Publisher
     in_force: InForce
     clock: Clock
+    operators: Operators
+    storms: Storms = field(default_factory=Storms)
     decided: Callable[[Decision], None] | None = None
     """Told of every decision once it is kept."""
 
@@ -78,6 +82,7 @@ class Intake:
             match await self.store.record_decision(decision):
                 case Recorded(targets=targets):
                     self._tell(decision, targets)
+                    await self._count(decision)
                     return
                 case Overtaken():
                     alone = False
@@ -93,7 +98,7 @@ class Intake:
         told, twins = await self.store.told_before(story) if matches and not alone else (None, ())
         force = self.in_force
         feed = force.feeds.get(story.feed)
-        return decide(
+        decision = decide(
             story,
             matches,
             routes=force.routes.of((match.rule for match in matches), feed.receivers if feed else ())
@@ -104,6 +109,29 @@ class Intake:
             told=told,
             twins=twins,
         )
+        if decision.deliveries and self.storms.holds(story.feed, force.policy.most_per_feed):
+            return hold(decision, _STORM)
+        return decision
+
+    async def _count(self, decision: Decision) -> None:
+        """Operators hear when a feed begins to bring more than anybody can read, and when it stops."""
+        if not decision.deliveries:
+            return
+        feed, name = decision.story.feed, decision.story.source
+        if decision.verdict is not Verdict.HELD:
+            if self.storms.sent(feed):
+                await self.operators.over(
+                    f"storm:{feed}",
+                    f"{name} brings no more alerts than can be read",
+                    "What was held stays held.",
+                )
+        elif self.storms.held(feed):
+            await self.operators.tell(
+                f"storm:{feed}",
+                f"{name} brings more alerts than anybody can read",
+                f"The newest are {_STORM} and are held. monitor deliveries list --state held shows them; "
+                "monitor deliveries retry --held sends them, drop --held --reason ... never does.",
+            )
 
     def _tell(self, decision: Decision, targets: tuple[str, ...]) -> None:
         for target in targets:

@@ -4,9 +4,10 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -28,8 +29,9 @@ from monitor.feeds.outcome import (
     is_good,
     name_of,
 )
-from monitor.feeds.schedule import FAILING_AFTER, Pace, first_poll, next_poll
+from monitor.feeds.schedule import FAILING_AFTER, Pace, first_poll, next_poll, still_to_wait
 from monitor.flows.space import Space
+from monitor.flows.steps import steady
 from monitor.ports import Clock, Fetcher, Operators, Publisher
 from monitor.store.polls import SEEN_AGAIN_AFTER, PollRecord, Sighting
 from monitor.stories.identity import fingerprint, keys
@@ -44,7 +46,11 @@ AT_ONCE = 2_000
 SLOW_TWICE = 2
 """A feed whose answers needed the slow lane so often in a row is read there at once."""
 
-MOST_BEHIND = timedelta(minutes=1)
+READ_AGAIN_S = SEEN_AGAIN_AFTER.total_seconds() / 2
+"""How long items that were read need no reading; afterwards the store hears again that they are still there."""
+
+ROUND_S = 60.0
+"""How often polling says that it goes round when no feed is due."""
 
 
 class PollStore(Protocol):
@@ -56,7 +62,7 @@ class PollStore(Protocol):
 
     async def known(self, feed: FeedId, keys: Sequence[EntryKey]) -> dict[EntryKey, Sighting]: ...
 
-    async def record_poll(self, poll: PollRecord) -> tuple[tuple[StoryId, int], ...]: ...
+    async def record_poll(self, poll: PollRecord) -> tuple[tuple[StoryId, int], ...] | None: ...
 
 
 @dataclass(slots=True)
@@ -71,6 +77,10 @@ class Poll:
     draw: Callable[[], float] = random.random
     polled: Callable[[str, timedelta], None] | None = None
     """Told of every poll once it is kept: its outcome, and how long it took."""
+    steady: Callable[[], float] = steady
+    """Seconds on a clock that nobody sets."""
+    _read: dict[FeedId, tuple[float, bytes]] = field(default_factory=dict)
+    """Of each feed: until when what was read needs no reading, and the prints of it."""
 
     async def __call__(self, feed: Feed, state: FeedState) -> FeedState:
         """Poll a feed, keep what it said, offer what is new.
@@ -78,22 +88,23 @@ class Poll:
         Returns:
             The feed's state from now on.
         """
-        asked_at = self.clock.now()
+        began = self.steady()
         validators = await self.store.validators(feed.id)
-        outcome = await self.fetcher.fetch(
-            Ask(url=feed.url, validators=validators, slow=state.slow >= SLOW_TWICE)
+        ask = Ask(
+            url=feed.url,
+            headers=feed.headers,
+            validators=validators,
+            slow=state.slow >= SLOW_TWICE,
+            seen=self._seen(feed.id),
         )
+        outcome = await self.fetcher.fetch(ask)
         reach(Point.AFTER_FETCH)
-        now = self.clock.now()
-        known: dict[EntryKey, Sighting] = {}
-        if isinstance(outcome, Fetched):
-            known = await self.store.known(feed.id, keys(outcome.document.entries))
-        record = judged(feed, state, outcome, known, pace=self.pace_of(feed), now=now, draw=self.draw())
-        new = await self.store.record_poll(record)
+        record, new = await self._kept(feed, state, outcome, among_seen=bool(ask.seen))
+        self._remember(feed.id, outcome)
         reach(Point.AFTER_STORE)
         for story, revision in new:
             self.publisher.offer(story, revision)
-        took = self.clock.now() - asked_at
+        took = timedelta(seconds=self.steady() - began)
         if self.polled is not None:
             self.polled(record.state.outcome, took)
         log.info(
@@ -106,6 +117,38 @@ class Poll:
             next_poll_at=record.state.next_at,
         )
         return record.state
+
+    async def _kept(
+        self, feed: Feed, state: FeedState, outcome: Outcome, *, among_seen: bool
+    ) -> tuple[PollRecord, tuple[tuple[StoryId, int], ...]]:
+        """Judge what came and keep it.
+
+        Args:
+            among_seen: Items that were seen before are not among the entries: what is left nearly always is new, and is
+                taken so until the store says otherwise.
+        """
+        now = self.clock.now()
+        record_of = partial(judged, feed, state, outcome, pace=self.pace_of(feed), now=now, draw=self.draw())
+        if among_seen:
+            record = replace(record_of({}), taken_as_new=True)
+            new = await self.store.record_poll(record)
+            if new is not None:
+                return record, new
+        entries = outcome.document.entries if isinstance(outcome, Fetched) else ()
+        record = record_of(await self.store.known(feed.id, keys(entries)) if entries else {})
+        return record, await self.store.record_poll(record) or ()
+
+    def _seen(self, feed: FeedId) -> bytes:
+        """Prints of items that need no reading: those of the last answer, until it is time to see them all again."""
+        until, prints = self._read.get(feed, (0.0, b""))
+        return prints if self.steady() < until else b""
+
+    def _remember(self, feed: FeedId, outcome: Outcome) -> None:
+        """What was kept just now need not be read again."""
+        if isinstance(outcome, Fetched):
+            began = outcome.document.prints and self._seen(feed)
+            until = self._read[feed][0] if began else self.steady() + READ_AGAIN_S
+            self._read[feed] = (until, outcome.document.prints)
 
 
 def judged(
@@ -224,7 +267,8 @@ def _news(
             language=feed.language or entry.language or language,
             published_at=entry.published_at or entry.updated_at,
             seen_at=now,
-            reference_at=state.good_at or now,
+            # A poll that was later than now was timed by a clock that has been set back since.
+            reference_at=min(state.good_at or now, now),
             first_answer=state.good_at is None,
         )
         sighting = Sighting(
@@ -235,7 +279,13 @@ def _news(
 
 
 class Polling:
-    """Every feed in its turn: a heap of due times, kept in the store, so a restart polls nothing early."""
+    """Every feed in its turn, when it is due by a clock that nobody sets.
+
+    The store has the due times by the wall clock, so that a restart polls nothing early.
+
+    Args:
+        steady: Seconds on that clock.
+    """
 
     def __init__(
         self,
@@ -248,8 +298,10 @@ class Polling:
         operators: Operators | None = None,
         space: Space | None = None,
         went_round: Callable[[], None] = lambda: None,
+        steady: Callable[[], float] = steady,
     ) -> None:
         self._went_round = went_round
+        self._steady = steady
         self._poll = poll
         self._space = space
         self._operators = operators
@@ -257,7 +309,7 @@ class Polling:
         self._interval = interval
         self._spacing = 60 / requests_per_minute if requests_per_minute else 0.0
         self._room = asyncio.Semaphore(at_once)
-        self._heap: list[tuple[datetime, int, FeedId]] = []
+        self._heap: list[tuple[float, int, FeedId]] = []
         self._queued: set[FeedId] = set()
         self._order = itertools.count()
         self._states: dict[FeedId, FeedState] = {}
@@ -301,11 +353,16 @@ class Polling:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def replace(self, feeds: Sequence[Feed]) -> None:
-        """Follow these feeds from now on: new ones soon, those that are gone no more, the others when they are due."""
+        """Follow these feeds from now on: new ones soon, those that are gone no more, the others when they are due.
+
+        A feed whose login changed is asked at once: its server may have refused the one before, and wait for hours.
+        """
         new = [feed for feed in feeds if feed.id not in self._feeds]
+        changed = {feed.id for feed in feeds if self._feeds.get(feed.id, feed).headers != feed.headers}
         self._states |= await self._poll.store.feed_states([feed.id for feed in new])
         self._feeds = {feed.id: feed for feed in feeds}
         self._queue(new)
+        self._hasten(changed)
 
     async def _load(self) -> None:
         self._states = await self._poll.store.feed_states(self._feeds)
@@ -316,27 +373,35 @@ class Polling:
             if feed.id in self._queued:
                 continue  # it was gone for a moment, and its turn still stands
             self._queued.add(feed.id)
-            due = self._states.get(feed.id, FeedState()).next_at or first_poll(
-                len(self._feeds), usual=self._interval, now=now, draw=self._poll.draw()
-            )
-            self._push(due, feed.id)
+            state = self._states.get(feed.id, FeedState())
+            first = first_poll(len(self._feeds), usual=self._interval, now=now, draw=self._poll.draw())
+            due = state.next_at or first
+            self._push(still_to_wait(due, state.polled_at, now=now), feed.id)
 
-    def _push(self, due: datetime, feed: FeedId) -> None:
+    def _hasten(self, feeds: Collection[FeedId]) -> None:
+        """Let these be due now; one that is being asked is left alone."""
+        now = self._steady()
+        self._heap = [(now if feed in feeds else due, order, feed) for due, order, feed in self._heap]
+        heapq.heapify(self._heap)
+        self._changed.set()
+
+    def _push(self, wait: timedelta, feed: FeedId) -> None:
+        due = self._steady() + wait.total_seconds()
         heapq.heappush(self._heap, (due, next(self._order), feed))
         self._changed.set()
 
     async def _wait_for_the_next(self) -> None:
-        """Sleep until the first feed is due; a wall clock that jumps is seen within a minute."""
+        """Sleep until the first feed is due, and say now and then that this goes round."""
         while True:
             self._went_round()
             self._changed.clear()
-            wait = MOST_BEHIND
+            wait = ROUND_S
             if self._heap:
-                wait = min(self._heap[0][0] - self._poll.clock.now(), MOST_BEHIND)
-                if wait <= timedelta(0):
+                wait = min(self._heap[0][0] - self._steady(), ROUND_S)
+                if wait <= 0:
                     return
             try:
-                async with asyncio.timeout(wait.total_seconds()):
+                async with asyncio.timeout(wait):
                     await self._changed.wait()
             except TimeoutError:
                 continue
@@ -379,6 +444,7 @@ class Polling:
             )
         finally:
             self._room.release()
-            due = self._states[feed.id].next_at if feed.id in self._states else None
-            if again and due is not None:
-                self._push(due, feed.id)
+            after = self._states.get(feed.id, FeedState())
+            if again and after.next_at is not None:
+                wait = still_to_wait(after.next_at, after.polled_at, now=self._poll.clock.now())
+                self._push(wait, feed.id)

@@ -27,16 +27,13 @@ class Reload:
         paths: Files and folders to watch now; may change with what was loaded.
         load: Loads everything and puts it in force, or tells what is wrong; raises nothing that is expected.
         loaded: What there was when the files were read that are in force.
+        asked: Set it to have everything loaded now, changed or not.
     """
 
     paths: Callable[[], Iterable[Path]]
     load: Callable[[], Awaitable[None]]
     loaded: Look
-    _asked: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def soon(self) -> None:
-        """Load now, changed or not."""
-        self._asked.set()
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -44,14 +41,14 @@ class Reload:
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._asked.wait()
+                    await self.asked.wait()
             except TimeoutError:
                 pass
             now = await asyncio.to_thread(look, list(self.paths()))
             settled = now == before and now != self.loaded
             before = now
-            if settled or self._asked.is_set():
-                self._asked.clear()
+            if settled or self.asked.is_set():
+                self.asked.clear()
                 self.loaded = now
                 await self.load()
 

@@ -21,7 +21,7 @@ class Overtaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """The decision is kept; these targets have something on its way."""
+    """The decision is kept; these targets have something on its way (what is held is not)."""
 
     targets: tuple[str, ...]
 
@@ -89,7 +89,7 @@ def record(connection: Connection, decision: Decision) -> Recorded | Overtaken:
         _put_alert(connection, decision)
     _join(connection, decision)
     _put_deliveries(connection, decision)
-    return Recorded(targets=tuple(delivery.route.key for delivery in decision.deliveries))
+    return Recorded(targets=tuple(one.route.key for one in decision.deliveries if one.next_at))
 
 
 def _stands(connection: Connection, decision: Decision) -> bool:
@@ -177,8 +177,9 @@ def _put_deliveries(connection: Connection, decision: Decision) -> None:
             "language": delivery.route.language,
             "timezone": delivery.route.timezone,
             "urgency": urgency(decision.priority),
-            "state": "pending",
+            "state": "pending" if delivery.next_at else "held",
             "next_at": delivery.next_at,
+            "reason": "" if delivery.next_at else decision.reason,
             "created_at": decision.decided_at,
         }
         for delivery in decision.deliveries

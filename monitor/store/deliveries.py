@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from monitor.alerts.letter import Copy, Letter, Reason, Span
 from monitor.alerts.reactions import GIVEN_UP
@@ -29,7 +30,7 @@ from monitor.stories.ids import DeliveryId, RuleId, SessionId, StoryId
 WAITING = ("pending", "ambiguous")
 """States in which a delivery is due when its time comes."""
 
-OPEN = (*WAITING, "dead")
+OPEN = (*WAITING, "held", "dead")
 """States in which people may still decide about a delivery: not being sent, not sent."""
 
 
@@ -90,18 +91,30 @@ _CLAIM = (
 def claim(
     connection: Connection, *, channel: str, target: str, session: SessionId, now: datetime
 ) -> Claimed | None:
-    """Take the next due delivery of a target: the most urgent, then the one that waited longest."""
-    row = connection.execute(_DUE, {"channel": channel, "target": target, "now": now}).first()
-    if row is None:
-        return None
-    tried_at = row.tried_at or now
+    """Take the next due delivery of a target: the most urgent, then the one that waited longest.
+
+    One that cannot be read as a letter is dead, and the next is taken: it must not hold up the others for ever.
+    """
+    while True:
+        row = connection.execute(_DUE, {"channel": channel, "target": target, "now": now}).first()
+        if row is None:
+            return None
+        tried_at = row.tried_at or now
+        try:
+            found = _letter(connection, row, tried_at)
+            break
+        except DBAPIError:
+            raise
+        except Exception as error:
+            reason = f"what is stored of it cannot be read: {type(error).__name__}: {error}"
+            _settle(connection, row.id, state="dead", reason=reason, next_at=None, ended_at=now)
     # While it is uncertain whether an earlier try arrived, the time of that try is what the provider is asked about.
     claimed_at = row.claimed_at if row.state == "ambiguous" else now
     connection.execute(
         _CLAIM, {"this": row.id, "session": session, "claimed_at": claimed_at, "tried_at": tried_at}
     )
     return Claimed(
-        letter=_letter(connection, row, tried_at),
+        letter=found,
         ambiguous=row.state == "ambiguous",
         since=row.claimed_at,
         attempts=row.attempts,
@@ -239,11 +252,11 @@ def _settle(connection: Connection, delivery: DeliveryId, **values: Any) -> None
     connection.execute(update(table).where(table.c.id == delivery).values(**values))
 
 
-def dead(connection: Connection) -> tuple[DeliveryId, ...]:
-    """Every dead delivery, oldest first."""
+def all_in(connection: Connection, state: str) -> tuple[DeliveryId, ...]:
+    """Every delivery in this state, oldest first."""
     table = tables.deliveries
     rows = connection.execute(
-        select(table.c.id).where(table.c.state == "dead").order_by(table.c.created_at, table.c.id)
+        select(table.c.id).where(table.c.state == state).order_by(table.c.created_at, table.c.id)
     )
     return tuple(row.id for row in rows)
 

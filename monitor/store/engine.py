@@ -62,6 +62,7 @@ class SingleWriter:
         engine: Its connections begin writing transactions at once (`BEGIN IMMEDIATE`).
         is_busy: Whether an error says that another process holds the lock, so that beginning again helps.
         is_full: Whether an error says that there is no room.
+        words: What a person does about an error, where more can be said than the database does.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class SingleWriter:
         *,
         is_busy: Callable[[DBAPIError], bool],
         is_full: Callable[[DBAPIError], bool],
+        words: Callable[[BaseException], str | None],
     ) -> None:
         self._engine = engine
         self._is_busy = is_busy
         self._is_full = is_full
+        self._words = words
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
@@ -129,6 +132,8 @@ class SingleWriter:
 
     def _commit(self, jobs: list[_Job]) -> None:
         jobs = [job for job in jobs if job.done.set_running_or_notify_cancel()]
+        if not jobs:
+            return
         try:
             with self._begun() as connection:
                 finished = self._done(connection, jobs)
@@ -153,7 +158,7 @@ class SingleWriter:
         return [job for job in jobs if self._tried(connection, job)]
 
     def _begun(self) -> Connection:
-        """A connection inside a transaction; another process's lock is waited out."""
+        """A connection inside a transaction; another process's lock is waited out, but not by a store that closes."""
         while True:
             connection = self._engine.connect()
             try:
@@ -161,7 +166,7 @@ class SingleWriter:
                 return connection
             except DBAPIError as error:
                 connection.close()
-                if not self._is_busy(error):
+                if self._closed or not self._is_busy(error):
                     raise
                 log.warning("store_waited", reason="another process holds the database")
 
@@ -185,7 +190,7 @@ class SingleWriter:
     def _refused(self, error: SQLAlchemyError) -> StoreError:
         cause = getattr(error, "orig", None) or error
         full = isinstance(error, DBAPIError) and self._is_full(error)
-        return (StoreFull if full else StoreError)(f"the database refused: {cause}")
+        return (StoreFull if full else StoreError)(f"the database refused: {self._words(error) or cause}")
 
 
 def _undone(savepoint: Any) -> bool:

@@ -38,6 +38,7 @@ class PollRecord:
         validators: Those to send next time, or None to keep the ones there are.
         stories: New revisions, each with its sighting in `sightings`.
         seen_again: Known entries that are still there.
+        taken_as_new: Nobody asked whether its entries are known: if one is, the record is not kept.
     """
 
     feed: Feed
@@ -47,14 +48,17 @@ class PollRecord:
     stories: tuple[Story, ...] = ()
     sightings: tuple[Sighting, ...] = ()
     seen_again: tuple[EntryKey, ...] = ()
+    taken_as_new: bool = False
 
 
-def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int], ...]:
+def record(connection: Connection, poll: PollRecord) -> tuple[tuple[StoryId, int], ...] | None:
     """Write a poll: stories, sightings, validators, next time, in the caller's transaction.
 
     Returns:
-        The revisions that were new to the store.
+        The revisions that were new to the store; None where an entry was taken as new and is not: judge it again.
     """
+    if poll.taken_as_new and known(connection, poll.feed.id, [one.key for one in poll.sightings]):
+        return None
     new = [story for story in poll.stories if put_story(connection, story)]
     if poll.sightings:
         _put_sightings(connection, poll)

@@ -1,5 +1,6 @@
 """The schema: made and upgraded at start, never downgraded."""
 
+import re
 from importlib.resources import files
 
 from sqlalchemy import Connection, Engine, inspect, select, table, text
@@ -18,18 +19,37 @@ def revision(connection: Connection) -> str | None:
     return version
 
 
+def recognise(connection: Connection) -> None:
+    """See that a database is ours or empty, before anything in it is changed.
+
+    Raises:
+        SchemaError: It belongs to another program, or it is newer than this one.
+    """
+    found = revision(connection)
+    known = inspect(connection)
+    if found is None:
+        ours = not known.get_table_names()
+    else:
+        ours = re.fullmatch(r"\d{4}", found) is not None and known.has_table("stories")
+    if not ours:
+        raise SchemaError("this is the database of another program: name another file in `database:`")
+    _refuse_newer(found)
+
+
 def upgrade(engine: Engine) -> None:
-    """Make the schema or bring it to this program's.
+    """Make the schema or bring it to this program's; the database can be written afterwards.
 
     Raises:
         SchemaError: It is newer than this program.
     """
     with engine.connect() as connection:
         found = revision(connection)
-        if found == HEAD:
-            return
         _refuse_newer(found)
-        _run(connection, found)
+        if found == HEAD:
+            # On a file that may not be written everything works until the first write: make one that changes nothing.
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        else:
+            _run(connection, found)
         connection.commit()
 
 
@@ -37,10 +57,10 @@ def check(connection: Connection) -> None:
     """See that a database can be read by this program.
 
     Raises:
-        SchemaError: It has another schema, or none.
+        SchemaError: It has another schema, or none, or belongs to another program.
     """
+    recognise(connection)
     found = revision(connection)
-    _refuse_newer(found)
     if found is None:
         raise SchemaError("this database is empty: `monitor run` makes it")
     if found != HEAD:

@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from monitor.errors import Busy, StoreError
+from monitor.errors import Busy, SchemaError, StoreError
 
 BUSY_TIMEOUT_MS = 5_000
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+NOT_OURS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""Codes of SQLite, by what a person does about them."""
 
 
 def open_engine(path: Path) -> Engine:
@@ -34,6 +40,22 @@ def open_engine(path: Path) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A connection of the driver's own that changes nothing in a file."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def reading_engine(path: Path) -> Engine:
+    """An engine on such connections."""
+    return create_engine("sqlite://", creator=lambda: reading(path), poolclass=NullPool)
 
 
 def _prepare(connection: Any, _record: object) -> None:
@@ -56,16 +78,51 @@ def _begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def is_busy(error: DBAPIError) -> bool:
+def code_of(error: BaseException) -> int | None:
+    """SQLite's extended code of an error, its own or as SQLAlchemy wraps it."""
+    return getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
+
+
+def is_busy(error: BaseException) -> bool:
     """Whether another process holds the write lock."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    code = code_of(error)
+    return code is not None and code & 0xFF in HELD
 
 
-def is_full(error: DBAPIError) -> bool:
+def is_full(error: BaseException) -> bool:
     """Whether there was no room for a write: the disk is full, or the file may not grow."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+    return code_of(error) in NO_ROOM
+
+
+def refusal(path: Path, error: BaseException) -> str:
+    """What SQLite refused about a file, and the way out, in words."""
+    return f"{path}: {reason(error)}"
+
+
+def reason(error: BaseException) -> str:
+    """The same without the file."""
+    return words(error) or f"it cannot be used as a database: {getattr(error, 'orig', None) or error}"
+
+
+def words(error: BaseException) -> str | None:
+    """What a person does about an error; None where SQLite's own words are all there is.
+
+    Source: sqlite.org/rescode.html
+    """
+    cause = getattr(error, "orig", None) or error
+    code = code_of(error) or 0
+    if code & 0xFF in DAMAGED:
+        return f"damaged or no database ({cause}): put a backup in its place, as Restore in docs/operations.md says"
+    if code & 0xFF in NOT_OURS:
+        return (
+            f"it cannot be opened or written ({cause}): "
+            "the file and its folder must belong to the user that runs monitor"
+        )
+    if code & 0xFF in HELD:
+        return f"held by another program ({cause}): end it, or begin again when it is done"
+    if code in NO_ROOM:
+        return f"no room to grow ({cause}): make room on its disk"
+    return None
 
 
 @contextmanager
@@ -73,13 +130,14 @@ def translated(path: Path) -> Iterator[None]:
     """Say what is wrong with a file in words, whatever SQLite calls it.
 
     Raises:
-        StoreError: Instead of what the driver raised.
+        StoreError: Instead of what the driver raised; a `SchemaError` names the file too.
     """
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(f"cannot use {path} as a database: {cause}") from error
+        raise StoreError(refusal(path, error)) from error
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from error
 
 
 @contextmanager
@@ -95,7 +153,9 @@ def held(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise StoreError(f"cannot make {lock}: {error.strerror}") from error
+        raise StoreError(
+            f"cannot make {lock}: {error.strerror} - its folder must belong to the user that runs monitor"
+        ) from error
     try:
         if not _locked(descriptor):
             pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"

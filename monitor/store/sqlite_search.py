@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, CursorResult, column, literal_column, select, table
+from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.store import tables
 
@@ -32,3 +33,33 @@ def found(connection: Connection, terms: Sequence[tuple[str, bool]]) -> CursorRe
         .order_by(_INDEX.c.rowid.desc())
     )
     return connection.execute(statement, execution_options={"stream_results": True})
+
+
+def problem(connection: Connection) -> str | None:
+    """What is wrong with the index, in words; reads all of it and changes nothing.
+
+    `PRAGMA integrity_check` does not look into it, and FTS5's own check needs the lock for writing.
+
+    Source: sqlite.org/fts5.html#the_fts5vocab_virtual_table_module
+    """
+    try:
+        connection.exec_driver_sql(
+            "CREATE VIRTUAL TABLE temp.walked USING fts5vocab('main', 'story_words', 'row')"
+        )
+        walked = connection.exec_driver_sql("SELECT sum(cnt) FROM temp.walked").scalar()
+        told = connection.exec_driver_sql("SELECT 1 FROM main.stories WHERE title != '' LIMIT 1").scalar()
+    except SQLAlchemyError as error:
+        return _damaged(str(getattr(error, "orig", None) or error))
+    return _damaged("it is empty") if told and not walked else None
+
+
+def rebuild(connection: Connection) -> None:
+    """Make the index anew from the stories.
+
+    Source: sqlite.org/fts5.html#the_rebuild_command
+    """
+    connection.exec_driver_sql("INSERT INTO story_words(story_words) VALUES ('rebuild')")
+
+
+def _damaged(reason: str) -> str:
+    return f"the index of words of `monitor stories search` is damaged ({reason}): `monitor db reindex` makes it anew"

@@ -1,18 +1,31 @@
 """The store: one object, whose every method is one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from monitor.alerts.decide import Decision, Told, Twin
 from monitor.errors import StoreError
 from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import Validators
-from monitor.store import decisions, deliveries, history, keep, polls, schema, sqlite, workers
+from monitor.store import (
+    clock,
+    damage,
+    dead,
+    decisions,
+    deliveries,
+    history,
+    keep,
+    polls,
+    restored,
+    schema,
+    sqlite,
+    workers,
+)
 from monitor.store.engine import Database, SingleWriter
 from monitor.store.fresh import Fresh
 from monitor.stories.ids import DeliveryId, EntryKey, FeedId, SessionId, StoryId
@@ -24,8 +37,14 @@ T = TypeVar("T")
 class Store:
     """Everything that outlives the process. Every method may raise `StoreError`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, copy_of: datetime | None = None) -> None:
+        """Over a database.
+
+        Args:
+            copy_of: When the copy was made that was put in its place, if one was.
+        """
         self._database = database
+        self._copy_of = copy_of
         self._fresh = Fresh()
 
     async def close(self) -> None:
@@ -55,10 +74,14 @@ class Store:
         """What is known of these entries of a feed."""
         return await self._database.read(lambda c: polls.known(c, feed, keys))
 
-    async def record_poll(self, poll: polls.PollRecord) -> tuple[tuple[StoryId, int], ...]:
-        """Stories, sightings, validators and the next time, in one transaction; gives the new revisions."""
+    async def record_poll(self, poll: polls.PollRecord) -> tuple[tuple[StoryId, int], ...] | None:
+        """Stories, sightings, validators and the next time, in one transaction; gives the new revisions.
+
+        None, and nothing is kept, where an entry was taken as new and is known.
+        """
         new = await self._database.write(lambda c: polls.record(c, poll))
-        self._fresh.keep(poll.stories, new)
+        if new:
+            self._fresh.keep(poll.stories, new)
         return new
 
     # ---- decisions
@@ -75,7 +98,14 @@ class Store:
     async def record_decision(self, decision: Decision) -> decisions.Recorded | decisions.Overtaken:
         """Match, alert and deliveries in one transaction."""
         self._fresh.take(decision.story.id, decision.story.revision)
-        return await self._database.write(lambda c: decisions.record(c, decision))
+
+        def work(connection: Connection) -> decisions.Recorded | decisions.Overtaken:
+            answer = decisions.record(connection, decision)
+            if self._copy_of is not None:
+                restored.doubt(connection, decision, self._copy_of)
+            return answer
+
+        return await self._database.write(work)
 
     async def record_notice(self, decision: Decision) -> tuple[str, ...]:
         """A story of our own with its decision; one that is there already changes nothing. Gives the targets."""
@@ -164,6 +194,10 @@ class Store:
         """Never send an open delivery; gives its state before, or None where there is none."""
         return await self._database.write(lambda c: deliveries.drop(c, delivery, reason=reason, now=now))
 
+    async def revive(self, stories: Sequence[dead.DeadStory]) -> None:
+        """Have stories judged again whose judging failed."""
+        await self._database.write(lambda c: dead.revive(c, stories))
+
     async def hasten(self, now: datetime) -> int:
         """Make due whatever failed and waits; gives how many."""
         return await self._database.write(lambda c: deliveries.hasten(c, now))
@@ -175,9 +209,15 @@ class Store:
     # ---- sessions
 
     async def begin_session(self, session: SessionId, now: datetime, *, alone: bool) -> None:
-        """Enter a session, and free what dead ones were sending."""
+        """Enter a session, and free what dead ones were sending.
+
+        Args:
+            alone: This worker holds the whole database, so every session before it has ended.
+        """
 
         def work(connection: Connection) -> None:
+            if alone:
+                clock.since_the_last_run(connection, now)
             workers.begin(connection, session, now, alone=alone)
             deliveries.release_dead(connection, alive=workers.alive(connection, now), now=now)
 
@@ -191,6 +231,10 @@ class Store:
             return deliveries.release_dead(connection, alive=workers.alive(connection, now), now=now)
 
         return await self._database.write(work)
+
+    async def clock_was_set(self, by: timedelta, *, now: datetime) -> None:
+        """Put right what waits, and who was renewed when, after the clock was set by so much."""
+        await self._database.write(lambda c: clock.shift(c, by, now=now))
 
     async def end_session(self, session: SessionId, now: datetime) -> None:
         """Say that the session has ended in good order."""
@@ -210,18 +254,46 @@ def open_sqlite(path: Path, *, make: bool) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.exists():
         raise StoreError(f"there is no database at {path} yet: `monitor run` makes it")
+    _recognised(path)
     engine = sqlite.open_engine(path)
+    damage.watch(engine, path)
+    copy_of = None
     try:
         with sqlite.translated(path):
             if make:
                 schema.upgrade(engine)
+                copy_of = _restored(engine)
             else:
                 with engine.connect().execution_options(reading=True) as connection:
                     schema.check(connection)
     except BaseException:
         engine.dispose()
         raise
-    return Store(SingleWriter(engine, is_busy=sqlite.is_busy, is_full=sqlite.is_full))
+    writer = SingleWriter(engine, is_busy=sqlite.is_busy, is_full=sqlite.is_full, words=sqlite.words)
+    return Store(writer, copy_of=copy_of)
+
+
+def _restored(engine: Engine) -> datetime | None:
+    """When the copy was made that this database is, with what waited in it in doubt; None where it is none."""
+    with engine.begin() as connection:
+        made = restored.made_at(connection)
+        if made is not None:
+            restored.doubt_waiting(connection, made)
+    return made
+
+
+def _recognised(path: Path) -> None:
+    """See that a file is ours before it is opened for writing, which changes it."""
+    if not path.exists():
+        return
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder: name a file in `database:`")
+    engine = sqlite.reading_engine(path)
+    try:
+        with sqlite.translated(path), engine.connect() as connection:
+            schema.recognise(connection)
+    finally:
+        engine.dispose()
 
 
 def upgrade_sqlite(path: Path) -> str | None:
@@ -234,6 +306,7 @@ def upgrade_sqlite(path: Path) -> str | None:
         StoreError: The file cannot be opened, is no database, or has a newer schema.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _recognised(path)
     engine = sqlite.open_engine(path)
     try:
         with sqlite.translated(path):

@@ -1,10 +1,10 @@
-"""Counts of what happens while the service runs: they begin at nothing with every start."""
+"""Counts of what happens while the service runs, and what it knows besides the store: they begin at nothing with every start."""
 
 import platform
 from collections.abc import Iterable
 from datetime import timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from monitor import __version__
 from monitor.alerts.decide import Verdict
@@ -58,6 +58,13 @@ class Events:
             "monitor_event_loop_lag_seconds", "How much later than asked the event loop woke up.",
             buckets=_SHORT, registry=self.registry,
         )  # fmt: skip
+        self._refused_files = Gauge(
+            "monitor_refused_files", "Files that cannot be used; what was read of them before stays in force.",
+            registry=self.registry,
+        )  # fmt: skip
+        self._damaged = Gauge(
+            "monitor_store_damaged", "1 once the database proved damaged.", registry=self.registry
+        )
         for verdict in Verdict:
             self._stories.labels(verdict.value)
         for channel in channels:
@@ -82,6 +89,14 @@ class Events:
         self._seen_to_alert.labels(letter.channel).observe(_seconds(now - story.seen_at))
         if story.published_at is not None:
             self._publish_to_alert.labels(letter.channel).observe(_seconds(now - story.published_at))
+
+    def refused(self, files: int) -> None:
+        """So many files cannot be used as they are now."""
+        self._refused_files.set(files)
+
+    def damaged(self, yes: bool) -> None:
+        """Whether the database is known to be damaged."""
+        self._damaged.set(yes)
 
     def lagged(self, seconds: float) -> None:
         """The event loop woke up so much later than asked."""

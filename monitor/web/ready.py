@@ -22,12 +22,14 @@ class Ready:
     Args:
         session: Whose renewal is what is written.
         polling: Whether polling has begun.
+        damage: What was found wrong with the database, where anything was.
     """
 
     store: ReadyStore
     session: SessionId
     clock: Clock
     polling: Callable[[], bool]
+    damage: Callable[[], str | None] = lambda: None
 
     async def __call__(self) -> tuple[str, ...]:
         """One sentence for each reason; nothing when it is ready.
@@ -35,5 +37,8 @@ class Ready:
         Raises:
             StoreError: The database does not take a write.
         """
+        damage = self.damage()
+        if damage is not None:
+            return (damage,)
         await self.store.renew_session(self.session, self.clock.now())
         return () if self.polling() else ("polling has not begun",)

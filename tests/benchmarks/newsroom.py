@@ -19,6 +19,7 @@ from monitor.demo.slack import Message, SlackStandIn
 ENTRIES = 10
 RULES = 200
 NUMBER = re.compile(r"report (\d+-\d+) ")
+PUBLISHED = format_datetime(datetime.now(UTC), usegmt=True)
 STOP_S = 25
 START_S = 60
 
@@ -167,11 +168,10 @@ def rules() -> dict[str, list[str]]:
 
 
 def document(feed: int, numbers: Sequence[int], *, repeat: int = 2) -> bytes:
-    """A feed of short entries, the newest first."""
-    now = format_datetime(datetime.now(UTC), usegmt=True)
+    """A feed of short entries, the newest first; an entry stays what it was."""
     items = "".join(
         f"<item><guid isPermaLink='false'>{feed}-{n}</guid><title>{_metal(n)}, report {feed}-{n} of the day</title>"
-        f"<link>https://desk{feed}.example/{n}</link><pubDate>{now}</pubDate>"
+        f"<link>https://desk{feed}.example/{n}</link><pubDate>{PUBLISHED}</pubDate>"
         f"<description>{f'{_metal(n)} rose again as mines in the north reported less than a year ago. ' * repeat}</description></item>"
         for n in numbers
     )

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from hashlib import blake2b
 
 from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, Unknowable
 from monitor.feeds.feed import Feed
-from monitor.feeds.outcome import Ask, Outcome, Unanswered
+from monitor.feeds.outcome import Ask, Fetched, Outcome, Unanswered
+from monitor.fetch import cut
 from monitor.matching.evidence import Match
 from monitor.stories.identity import keys
 from monitor.stories.ids import StoryId, story_id
@@ -68,12 +70,23 @@ class Outlet:
 
 @dataclass
 class Fetch:
-    """A fetcher that gives one prepared outcome."""
+    """A fetcher that gives one prepared outcome, and reads nothing of it that it read before."""
 
     outcome: Outcome = field(default_factory=lambda: Unanswered(reason="dns"))
 
     async def fetch(self, ask: Ask) -> Outcome:
-        return self.outcome
+        if not isinstance(self.outcome, Fetched) or not self.outcome.document.complete:
+            return self.outcome
+        document, seen = self.outcome.document, cut.split(ask.seen)
+        found = [
+            blake2b(repr(one).encode(), digest_size=cut.PRINT_BYTES).digest() for one in document.entries
+        ]
+        prints = cut.joined(found, [cut.name(one) for one in document.entries])
+        new = tuple(one for one, print_ in zip(document.entries, found, strict=True) if print_ not in seen)
+        return replace(
+            self.outcome,
+            document=replace(document, entries=new if prints else document.entries, prints=prints),
+        )
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 
@@ -19,6 +20,7 @@ ME = SessionId("me")
 AWAY = Reply(stage=Stage.CONNECT, code="connect")
 LOST = Reply(stage=Stage.WRITTEN, code="timeout")
 NO_CHANNEL = Reply(stage=Stage.ANSWERED, code="channel_not_found")
+SLOW_DOWN = Reply(stage=Stage.ANSWERED, code="ratelimited", retry_after=30 * SECOND)
 NO_MAILBOX = Reply(stage=Stage.RECIPIENT, code="550", detail="5.1.1 no such user")
 
 
@@ -158,6 +160,98 @@ async def test_one_bad_target_delays_no_other(store):
     gate.set()
     await flow.idle()
     assert len(slack.taken) == 10
+
+
+async def test_a_target_that_is_asked_to_slow_down_waits_alone(store):
+    clock, slack = Clock(), Sink(replies=[SLOW_DOWN])
+    await told(store, routes=(a_route("C0ONE"), a_route("C0TWO")))
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow, clock, MINUTE)
+    assert sorted((await states(store)).values()) == ["pending", "sent"]
+    await sent(flow, clock, 5 * SECOND)
+    assert len(slack.taken) == 1
+    await sent(flow, clock, MINUTE)
+    assert len(slack.taken) == 2
+
+
+async def test_when_two_targets_are_asked_to_slow_down_their_provider_is_left_alone(store):
+    clock, slack = Clock(), Sink(replies=[SLOW_DOWN, SLOW_DOWN])
+    await told(store, routes=(a_route("C0ONE"), a_route("C0TWO")))
+    flow = dispatch(store, clock, slack=slack)
+    await sent(flow, clock, MINUTE)
+    await told(store, a_story("Another story about copper"), routes=(a_route("C0THREE"),))
+    await sent(flow, clock, 5 * SECOND)
+    assert slack.taken == []
+    assert not flow.may_send(("slack", "C0THREE"))
+    await sent(flow, clock, MINUTE)
+    assert len(slack.taken) == 3
+
+
+@dataclass
+class _NeverTakes(Sink):
+    """Fails at one story, and at all of them while it is away."""
+
+    away: bool = False
+    bad: str = "The story that Slack fails on"
+
+    async def send(self, letter):
+        if self.away or letter.story.title == self.bad:
+            return Reply(stage=Stage.ANSWERED, code="http_500")
+        return await super().send(letter)
+
+
+async def test_a_story_that_its_channel_never_takes_is_given_up_while_the_others_are_told(store):
+    clock, slack, operators = Clock(), _NeverTakes(), Operators()
+    flow = dispatch(store, clock, operators, slack=slack)
+    await told(store, a_story(slack.bad))
+    for hour in range(26):
+        await told(store, a_story(f"Copper is up for hour {hour}", seen_at=clock.now()))
+        await sent(flow, clock, HOUR)
+        await sent(flow, clock, MINUTE)
+    rows = {row.title: row for row in await store.read(deliveries.listing)}
+    bad = rows.pop(slack.bad)
+    assert bad.state == "dead"
+    assert bad.reason.startswith("given up after")
+    assert {row.state for row in rows.values()} == {"sent"}
+    assert len(slack.taken) == 26
+    assert [key for key, _, _ in operators.told] == ["delivery:slack:C0METALS"]
+
+
+async def test_an_outage_of_days_gives_nothing_up(store):
+    clock, slack = Clock(), _NeverTakes(away=True)
+    flow = dispatch(store, clock, slack=slack)
+    await told(store)
+    for _ in range(72):
+        await sent(flow, clock, HOUR)
+    assert (await row(store)).state == "ambiguous"
+    slack.away = False
+    await sent(flow, clock, HOUR)
+    assert (await row(store)).state == "sent"
+
+
+async def test_operators_hear_of_an_outage_that_lasts_and_when_it_is_over(store):
+    clock, slack, operators = Clock(), Sink(replies=[AWAY] * 6), Operators()
+    await told(store)
+    flow = dispatch(store, clock, operators, slack=slack)
+    for _ in range(4):
+        await sent(flow, clock, MINUTE)
+    assert operators.told == []
+    for _ in range(2):
+        await sent(flow, clock, MINUTE)
+    ((key, title, text), _) = operators.told
+    assert (key, title) == ("delivery:slack", "Alerts reach nobody by slack")
+    assert "Slack cannot be reached" in text
+    assert operators.around == ["slack"] * 2
+    await sent(flow, clock, MINUTE)
+    assert "delivery:slack" in operators.ended
+
+
+async def test_operators_hear_at_once_when_a_target_may_not_be_told_for_long(store):
+    clock, operators = Clock(), Operators()
+    slow = Reply(stage=Stage.ANSWERED, code="ratelimited", retry_after=HOUR)
+    await told(store)
+    await sent(dispatch(store, clock, operators, slack=Sink(replies=[slow])), clock, MINUTE)
+    assert [key for key, _, _ in operators.told] == ["delivery:slack:C0METALS"]
 
 
 async def test_a_refused_target_is_left_alone_while_others_go_on(store):

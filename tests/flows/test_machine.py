@@ -98,7 +98,13 @@ class Newsroom(RuleBasedStateMachine):
             pace_of=lambda feed: PACE, draw=lambda: 0.5,
         )  # fmt: skip
         self.force = InForce(judge=self.judge, routes=ROUTES, feeds={}, policy=POLICY)
-        self.intake = Intake(store=self.store, publisher=self.log, in_force=self.force, clock=self.clock)
+        self.intake = Intake(
+            store=self.store,
+            publisher=self.log,
+            in_force=self.force,
+            clock=self.clock,
+            operators=Operators(),
+        )
         self.dispatch = Dispatch(
             store=self.store, channels={"slack": self.slack, "email": self.mail}, session=session,
             clock=self.clock, operators=Operators(), draw=lambda: 0.5,

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 
 from monitor.errors import StoreError
+from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import NotModified, Refused, Unanswered, Validators
 from monitor.feeds.schedule import Pace
 from monitor.flows.poll import Poll, Polling
+from monitor.secret import Secret
 from monitor.store import history
 from tests.build import HOUR, MINUTE, NOON, SECOND, a_feed, an_answer, an_entry
 from tests.fakes import Answers, Clock, Log
@@ -173,7 +175,9 @@ async def test_a_restart_polls_nothing_early(store):
 async def test_a_list_that_changes_is_followed_as_it_is_now(store):
     clock = Clock()
     one, two, three = (a_feed(f"https://news.example/{n}") for n in range(3))
-    poll, answers = polling(store, an_answer(an_entry("One")), clock=clock, feeds=[one, two])
+    poll, answers = polling(
+        store, an_answer(an_entry("One")), clock=clock, feeds=[one, two], steady=lambda: clock.at.timestamp()
+    )
     running = asyncio.create_task(poll.run())
 
     async def rounds(feed, count=2):
@@ -192,6 +196,31 @@ async def test_a_list_that_changes_is_followed_as_it_is_now(store):
     assert await rounds(three) == {two.url, three.url}
     await poll.replace([one, two, three])
     assert await rounds(three) == {one.url, two.url, three.url}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_feed_is_asked_with_its_login_and_at_once_when_that_changed(store):
+    clock, wire, other = Clock(), a_feed(), a_feed("https://news.example/other")
+    old, new = (replace(wire, headers=(("X-Api-Key", Secret(key)),)) for key in ("old", "new"))
+    poll, answers = polling(
+        store, NotModified(), clock=clock, feeds=[old, other], steady=lambda: clock.at.timestamp()
+    )
+
+    async def asked(count):
+        async with asyncio.timeout(10):
+            while len(answers.asked) < count or poll._running:
+                clock.forward(SECOND)
+                poll._changed.set()  # the fake clock went on
+                await store.counts()
+        return [(ask.url, [value.reveal() for _, value in ask.headers]) for ask in answers.asked]
+
+    running = asyncio.create_task(poll.run())
+    assert sorted(await asked(2)) == sorted([(wire.url, ["old"]), (other.url, [])])
+    at = clock.at
+    await poll.replace([new, other])
+    assert (await asked(3))[2] == (wire.url, ["new"])
+    assert clock.at - at < 5 * MINUTE
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -232,3 +261,61 @@ async def test_no_more_than_so_many_polls_are_in_flight(store, at_once):
     feeds = [a_feed(f"https://news.example/{n}") for n in range(12)]
     await Polling(poll, feeds, interval=timedelta(minutes=15), at_once=at_once).once()
     assert most <= at_once
+
+
+def an_answer_of(*titles, prints):
+    found = an_answer(*(an_entry(title) for title in titles))
+    return replace(found, document=replace(found.document, prints=prints))
+
+
+async def test_items_that_were_kept_need_no_reading_next_time(store):
+    first, second = an_answer_of("One", prints=b"1" * 8), an_answer_of("Two", prints=b"1" * 8 + b"2" * 8)
+    found, _, answers = await offered(store, first, second, NotModified(), second)
+    assert found == [1, 1, 0, 0]
+    assert [ask.seen for ask in answers.asked] == [b"", b"1" * 8, b"1" * 8 + b"2" * 8, b"1" * 8 + b"2" * 8]
+
+
+async def test_an_entry_that_was_edited_beside_items_that_were_seen_is_a_revision(store):
+    one = an_entry("One", guid="1")
+    first = an_answer(one, an_entry("Two"))
+    second = an_answer(an_entry("One, corrected", guid="1"))
+    found, log, _ = await offered(
+        store,
+        replace(first, document=replace(first.document, prints=b"1" * 32)),
+        replace(second, document=replace(second.document, prints=b"2" * 32)),
+    )
+    assert found == [2, 1]
+    assert log.stories[2] == (log.stories[0][0], 2)
+
+
+async def test_items_that_could_not_be_told_apart_are_all_read_next_time(store):
+    answers = [an_answer_of("One", prints=b"1" * 8), an_answer(an_entry("One")), NotModified()]
+    _, _, asked = await offered(store, *answers)
+    assert [ask.seen for ask in asked.asked] == [b"", b"1" * 8, b""]
+
+
+async def test_what_the_database_refused_is_read_again(store):
+    class Refusing:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        async def record_poll(self, record):
+            raise StoreError("no")
+
+    answers = Answers([an_answer_of("One", prints=b"1" * 8)])
+    poll = Poll(store=Refusing(), fetcher=answers, publisher=Log(), clock=Clock(), pace_of=lambda feed: PACE)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await poll(a_feed(), FeedState())
+    assert [ask.seen for ask in answers.asked] == [b"", b""]
+
+
+async def test_all_items_are_read_once_in_half_a_day_so_that_what_is_still_there_is_not_forgotten(store):
+    now, answers = [0.0], Answers([an_answer_of("One", prints=b"1" * 8)])
+    poll = Poll(
+        store=store, fetcher=answers, publisher=Log(), clock=Clock(), pace_of=lambda feed: PACE, steady=lambda: now[0]
+    )  # fmt: skip
+    for hours in (0, 6, 11, 13, 14, 26):
+        now[0] = hours * 3600.0
+        await poll(a_feed(), FeedState())
+    assert [bool(ask.seen) for ask in answers.asked] == [False, True, True, False, True, False]

@@ -74,7 +74,7 @@ async def test_a_file_still_being_written_is_waited_for(tmp_path, monkeypatch):
 
 async def test_when_asked_it_loads_although_nothing_changed(tmp_path):
     async with watching(tmp_path) as (flow, loads):
-        flow.soon()
+        flow.asked.set()
         await loaded(loads)
 
 

@@ -1,11 +1,14 @@
 """Trouble reaches operators: through the outbox, once a day for each thing."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from monitor.alerts.letter import Reply, Stage
 from monitor.alerts.trouble import about_failing
+from monitor.errors import StoreFull
 from monitor.feeds.feed import FeedPriority
 from monitor.flows.trouble import Trouble
 from monitor.store import deliveries
@@ -111,3 +114,52 @@ async def test_with_no_ops_receiver_the_log_is_all_there_is(store):
 def test_one_feed_among_many_is_left_to_status(feed, failing, of, key):
     words = about_failing(feed, "http_404", failing=failing, of=of)
     assert (words[0] if words else None) == key
+
+
+# ---- past the store
+
+
+class Full:
+    """A store without room, until it has some."""
+
+    def __init__(self, store):
+        self.store, self.room = store, False
+
+    async def record_notice(self, decision):
+        if not self.room:
+            raise StoreFull("no room")
+        return await self.store.record_notice(decision)
+
+
+class Way:
+    """A channel that answers as it is told, and keeps what it was given."""
+
+    def __init__(self, *codes):
+        self.codes, self.letters, self.answered = list(codes), [], asyncio.Queue()
+
+    async def send(self, letter):
+        self.letters.append(letter)
+        self.answered.put_nowait(letter)
+        return Reply(stage=Stage.ANSWERED, code=self.codes.pop(0))
+
+
+async def test_trouble_that_cannot_be_stored_is_sent_past_the_store_once(store):
+    log, clock, full, way = Log(), Clock(), Full(store), Way("http_503", "ok")
+    flow = Trouble(store=full, publisher=log, clock=clock, routes=OPS, channels={"slack": way})
+    await flow.tell("disk", "The disk is full", "make room")
+    await way.answered.get()
+    await asyncio.sleep(0)  # what Slack refused is tried again with the next telling
+    await flow.tell("disk", "The disk is full", "make room")
+    letter = await way.answered.get()
+    assert (letter.target, letter.story.title, letter.reasons[0].rule) == (
+        "C0OPS",
+        "The disk is full",
+        "Trouble",
+    )
+    await asyncio.sleep(0)
+    full.room = True
+    await flow.tell("disk", "The disk is full", "make room")
+    assert len(way.letters) == 2
+    assert await store.read(deliveries.listing) == ()  # it is known to have arrived
+    await flow.over("disk", "There is room again", "as before")
+    assert [row.title for row in await store.read(deliveries.listing)] == ["There is room again"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.alerts.letter import Copy, Letter, Reason, Span
 from monitor.deliver.email import SUBJECT_LIMIT, message, wire
-from monitor.deliver.render import TEXT, Press
+from monitor.deliver.press import Press
+from monitor.deliver.render import TEXT
 from monitor.deliver.slack import payload
 from monitor.deliver.text import clean, header, slack_cut, slack_length, slack_link
 from monitor.deliver.view import view

@@ -11,6 +11,7 @@ from monitor.deliver.text import header, printable, slack_cut, slack_escaped, sl
 from monitor.deliver.view import Passage, view
 from monitor.deliver.words import WORDS, moment, offset
 from monitor.stories.ids import RuleId
+from monitor.stories.text import MAX_MARKS
 from tests.build import NOON, a_letter, a_story
 
 
@@ -162,6 +163,44 @@ def test_what_templates_see_is_bounded_and_clean(letter):
             assert not set(value) & set("\x1b\u202e\r\n\0\ue000\ue001")
 
     walk(view(letter))
+
+
+NOTHING_TO_SEE = {
+    "marks": "\u0301\u0302\u0338",
+    "zero width": "\u200b\u200c\u200d\u2060\ufeff",
+    "bidi": "\u202e\u2066\u2069\u200f",
+    "fillers": "\u3164\u115f\u1160\uffa0",
+    "an empty braille cell": "\u2800",
+    "tags": "\U000e0041\U000e007f",
+    "selectors": "\ufe0f\ufe0e",
+    "all of them": "\u0301 \u200d \u2800 \u202e\u3164",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING_TO_SEE.values(), ids=NOTHING_TO_SEE)
+def test_a_headline_that_nobody_can_see_is_replaced(nothing):
+    shown = view(a_letter(a_story(nothing, summary=nothing, text="Copper is up.")))
+    assert shown["headline"] == "Copper is up."
+    assert shown["summary"] == []
+    story = a_story(nothing, summary=nothing, text="", source=nothing, authors=(nothing,))
+    bare = view(a_letter(story, language="ru"))
+    assert bare["headline"] == "(без заголовка)"
+    assert bare["outlet"] == "news.example"
+    assert bare["authors"] == []
+    assert bare["passages"] == []
+
+
+def test_a_mark_without_a_letter_sits_on_nothing():
+    assert view(a_letter(a_story("\u0338\u200dCopper")))["headline"] == "Copper"
+    assert view(a_letter(a_story("…and copper")))["headline"] == "…and copper"
+
+
+@pytest.mark.parametrize("many", [1_000, 100_000])
+def test_marks_without_end_on_one_letter_are_few(many):
+    shown = view(a_letter(a_story("a" + "\u0301" * many + "b", summary="c" + "\u0489" * many)))
+    assert len(shown["headline"]) <= 2 + MAX_MARKS
+    assert sum(len(piece["text"]) for piece in shown["summary"]) <= 2 + MAX_MARKS
 
 
 def test_times_are_those_of_the_receivers_clock():

@@ -19,7 +19,12 @@ def in_pieces(data, size):
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 @pytest.mark.parametrize(
-    "data", [TEXT, gzip.compress(TEXT), gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])]
+    "data",
+    [
+        pytest.param(TEXT, id="as it is"),
+        pytest.param(gzip.compress(TEXT), id="gzip"),
+        pytest.param(gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:]), id="two streams"),
+    ],
 )
 def test_a_body_is_the_same_however_it_comes(data, size):
     body = in_pieces(data, size)

@@ -63,6 +63,15 @@ def test_undeclared_western_text_is_not_taken_for_russian():
     assert text in decode(document(text).encode("cp1252"), None)
 
 
+@pytest.mark.parametrize("codec", ["cp1251", "koi8-r"])
+def test_a_few_undeclared_russian_words_in_much_markup_are_russian(codec):
+    items = "".join(
+        f"<item><guid>https://a.example/{n}</guid><title>Copper</title></item>" for n in range(50)
+    )
+    body = f"<rss version='2.0'><channel>{items}<item><title>Медь дорожает</title></item></channel></rss>"
+    assert "Медь дорожает" in decode(body.encode(codec), None)
+
+
 def test_one_bad_byte_does_not_turn_a_feed_into_another_script():
     body = document(f"{TEXT}\x00", "utf-8").encode().replace(b"\0", b"\xe9")
     assert TEXT in decode(body, None)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.fetch.http import freshness, retry_after
+from monitor.fetch.http import freshness
 
 
 @pytest.mark.parametrize(
@@ -23,19 +23,3 @@ from monitor.fetch.http import freshness, retry_after
 )
 def test_freshness(headers, seconds):
     assert freshness(headers) == (None if seconds is None else timedelta(seconds=seconds))
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "120"}, 120),
-        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Fri, 31 Dec 1999 23:59:00 GMT"}, 59),
-        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, None),
-        ({"Retry-After": "-1"}, None),
-        ({"Retry-After": "999999999"}, None),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after(headers, seconds):
-    assert retry_after(headers) == (None if seconds is None else timedelta(seconds=seconds))

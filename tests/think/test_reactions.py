@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from monitor.alerts.answers import LIMIT, PROVIDER, SLACK, TARGET, Pause
 from monitor.alerts.letter import Reply, Stage
-from monitor.alerts.reactions import PATIENCE, PROVIDER, SLACK, TARGET, Pause, Reaction, react, unanswered
+from monitor.alerts.reactions import LEAST_ATTEMPTS, PATIENCE, Reaction, react, unanswered
 from tests.build import MINUTE, NOON, SECOND
 
 
@@ -21,8 +22,8 @@ def a_reaction(channel: str, code: str, stage: Stage = Stage.ANSWERED, **values)
     ("code", "state", "counts", "pauses", "plain", "needs_a_person"),
     [
         ("ok", "sent", True, None, False, False),
-        ("ratelimited", "pending", False, PROVIDER, False, False),
-        ("rate_limited", "pending", False, PROVIDER, False, False),
+        ("ratelimited", "pending", False, LIMIT, False, False),
+        ("rate_limited", "pending", False, LIMIT, False, False),
         ("message_limit_exceeded", "pending", False, PROVIDER, False, True),
         ("connect", "pending", False, PROVIDER, False, False),
         ("dns", "pending", False, PROVIDER, False, False),
@@ -153,6 +154,41 @@ def test_after_a_day_of_real_attempts_a_delivery_is_dead_and_says_why():
 
 
 @pytest.mark.parametrize(
+    ("channel", "code", "stage"),
+    [
+        ("slack", "http_503", Stage.ANSWERED),
+        ("slack", "timeout", Stage.WRITTEN),
+        ("slack", "unreadable", Stage.WRITTEN),
+        ("slack", "service_unavailable", Stage.ANSWERED),
+        ("email", "disconnected", Stage.DATA),
+        ("email", "421", Stage.DATA),
+    ],
+)
+def test_what_fails_while_its_target_takes_others_is_given_up_after_a_day(channel, code, stage):
+    first = a_reaction(channel, code, stage, others_taken=True)
+    assert (first.state != "dead", first.counts) == (True, True)
+    got = a_reaction(
+        channel, code, stage, others_taken=True, attempts=LEAST_ATTEMPTS, first_counted_at=NOON - PATIENCE
+    )
+    assert got.state == "dead"
+    assert got.reason.startswith(f"given up after {LEAST_ATTEMPTS + 1} attempts in 24 hours")
+    assert got.trouble
+
+
+@pytest.mark.parametrize("code", ["connect", "ratelimited", "invalid_auth", "channel_not_found"])
+def test_what_is_never_a_deliverys_own_fault_does_not_count_even_where_others_are_taken(code):
+    got = a_reaction(
+        "slack", code, others_taken=True, attempts=LEAST_ATTEMPTS, first_counted_at=NOON - PATIENCE
+    )
+    assert (got.state, got.counts) == ("pending", False)
+
+
+def test_one_attempt_before_a_long_outage_and_one_after_it_are_not_the_end():
+    got = a_reaction("slack", "internal_error", attempts=1, first_counted_at=NOON - 3 * PATIENCE)
+    assert got.state == "ambiguous"
+
+
+@pytest.mark.parametrize(
     "code", ["connect", "http_503", "timeout", "ratelimited", "invalid_auth", "channel_not_found"]
 )
 def test_an_outage_never_makes_a_delivery_dead(code):
@@ -187,9 +223,20 @@ def test_a_channel_that_is_not_set_up_waits_for_a_person():
     "code", ["http_503", "ratelimited", "invalid_auth", "internal_error", "invalid_blocks"]
 )
 def test_a_question_without_an_answer_leaves_a_delivery_ambiguous(code):
-    got = unanswered("slack", Reply(stage=Stage.ANSWERED, code=code), now=NOON, draw=0.5)
+    reply = Reply(stage=Stage.ANSWERED, code=code)
+    got = unanswered("slack", reply, attempts=99, first_counted_at=NOON - 30 * PATIENCE, now=NOON, draw=0.5)
     assert (got.state, got.counts, got.plain) == ("ambiguous", False, False)
-    assert got.next_at is not None
+    assert got.next_at > NOON
+
+
+def test_a_question_that_is_never_answered_while_others_are_taken_is_given_up_after_a_day():
+    reply = Reply(stage=Stage.ANSWERED, code="http_500")
+    given = {"now": NOON, "draw": 0.5, "others_taken": True}
+    first = unanswered("slack", reply, attempts=0, first_counted_at=None, **given)
+    assert (first.state, first.counts) == ("ambiguous", True)
+    last = unanswered("slack", reply, attempts=LEAST_ATTEMPTS, first_counted_at=NOON - PATIENCE, **given)
+    assert last.state == "dead"
+    assert "not known whether it was sent" in last.reason
 
 
 def test_reasons_hold_what_the_provider_said_in_one_short_line():

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.feeds.feed import FeedPriority
 from monitor.feeds.outcome import Document, Fetched, NotModified, Refused, Unanswered
-from monitor.feeds.schedule import Pace, first_poll, next_poll, pace_of
+from monitor.feeds.schedule import Pace, first_poll, next_poll, pace_of, still_to_wait
 from tests.build import HOUR, MINUTE, NOON, SECOND, a_feed
 
 PACE = Pace(usual=15 * MINUTE, least=MINUTE, most=HOUR)
@@ -59,3 +59,20 @@ def test_an_interval_below_the_bounds_is_what_the_operator_wants():
 def test_new_feeds_are_asked_soon_but_thousands_not_all_at_once():
     assert first_poll(10, usual=15 * MINUTE, now=NOON, draw=0.99) - NOON < SECOND
     assert first_poll(10_000, usual=15 * MINUTE, now=NOON, draw=0.99) - NOON > 40 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("since", "left"),
+    [
+        pytest.param(5 * MINUTE, 10 * MINUTE, id="as it should be"),
+        pytest.param(HOUR, timedelta(0), id="long due"),
+        pytest.param(-HOUR, 15 * MINUTE, id="the clock was set back"),
+        pytest.param(-100_000 * HOUR, 15 * MINUTE, id="it was polled by a clock that was years ahead"),
+    ],
+)
+def test_no_clock_parks_a_feed_for_longer_than_was_chosen(since, left):
+    assert still_to_wait(NOON + 15 * MINUTE, NOON, now=NOON + since) == left
+
+
+def test_a_feed_that_was_never_asked_waits_for_its_first_time():
+    assert still_to_wait(NOON + SECOND, None, now=NOON) == SECOND

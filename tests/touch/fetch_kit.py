@@ -35,14 +35,15 @@ def whole(body, status="200 OK", **headers):
 class Server:
     """Answers each path from a table of bytes or of coroutines, and remembers what it was asked."""
 
-    def __init__(self, host="127.0.0.1"):
+    def __init__(self, host="127.0.0.1", tls=None):
+        self.tls = tls
         self.answers: dict[str, bytes | Answerer] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.host = host
 
     async def start(self):
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, self.host, 0)
+        self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self):
@@ -74,9 +75,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(host="127.0.0.1") -> AsyncIterator[Server]:
+async def serving(host="127.0.0.1", tls=None) -> AsyncIterator[Server]:
     """A server for the length of a block."""
-    server = Server(host)
+    server = Server(host, tls)
     await server.start()
     try:
         yield server

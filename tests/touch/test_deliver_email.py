@@ -2,9 +2,7 @@
 
 import email
 import email.policy
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,16 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from monitor.alerts.answers import Pause
 from monitor.alerts.letter import Letter, Reason, Span, Stage, Unknowable
-from monitor.alerts.reactions import Pause, react
+from monitor.alerts.reactions import react
 from monitor.deliver.email import EmailChannel, message, wire
-from monitor.deliver.render import HTML, TEXT, Press, Templates, shipped_templates
+from monitor.deliver.press import Press
+from monitor.deliver.render import HTML, TEXT, Templates, shipped_templates
 from monitor.deliver.samples import letters
 from monitor.demo.mail import MailCatcher, Refusal
 from monitor.secret import Secret
 from monitor.settings import Email
 from monitor.stories.ids import RuleId
 from tests.build import NOON, a_letter, a_story
+from tests.touch import certificates
 
 SENDER = "News monitor <alerts@news.example>"
 DESK = "desk@news.example"
@@ -31,18 +32,7 @@ DESK = "desk@news.example"
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for localhost that nobody vouches for, and its key, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("certificate")
-    key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_bytes(cert.read_bytes() + key.read_bytes())
-    return both
+    return certificates.certificate(tmp_path_factory.mktemp("certificate"), "localhost")
 
 
 @pytest.fixture

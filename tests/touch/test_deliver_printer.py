@@ -4,8 +4,8 @@ import io
 
 from monitor.alerts.letter import Stage, Unknowable
 from monitor.alerts.reactions import react
+from monitor.deliver.press import Press
 from monitor.deliver.printer import PrintChannel
-from monitor.deliver.render import Press
 from tests.build import NOON, a_letter, a_story
 
 

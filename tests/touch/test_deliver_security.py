@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from monitor.alerts.letter import Copy, Letter, Reason, Span
 from monitor.deliver import channels, trial
 from monitor.deliver.email import EmailChannel, message
-from monitor.deliver.render import HTML, PRINT, SLACK, TEXT, Press, Templates, read_sources, shipped_templates
+from monitor.deliver.press import Press
+from monitor.deliver.render import HTML, PRINT, SLACK, TEXT, Templates, read_sources, shipped_templates
 from monitor.deliver.slack import SlackChannel, payload
 from monitor.deliver.view import view
 from monitor.demo.mail import MailCatcher, Refusal

@@ -9,7 +9,8 @@ import pytest
 
 from monitor.alerts.letter import Absent, Copy, Found, Letter, Reason, Span, Stage, Unknowable
 from monitor.alerts.reactions import react
-from monitor.deliver.render import SLACK, Press, Templates, shipped_templates
+from monitor.deliver.press import Press
+from monitor.deliver.render import SLACK, Templates, shipped_templates
 from monitor.deliver.samples import letters
 from monitor.deliver.slack import SlackChannel
 from monitor.demo.slack import Fault, SlackStandIn, checked, delivery_of
@@ -249,10 +250,14 @@ async def test_a_delivery_is_found_behind_many_newer_messages(slack, channel):
     assert await channel.find(letter, before) == Found(first["ts"])
 
 
-async def test_messages_of_long_before_are_not_asked_for(slack, channel):
+async def test_pages_of_long_before_are_not_asked_for(slack, channel):
     letter = a_letter()
     await channel.send(letter)
+    first = slack.messages[0]
+    others = {**first, "metadata": {}, "client_msg_id": ""}
+    slack.messages += [{**others, "ts": f"{float(first['ts']) + n / 1000:.6f}"} for n in range(1, 450)]
     assert await channel.find(letter, datetime.now(UTC) + timedelta(minutes=11)) == Absent()
+    assert [method for method, _ in slack.calls].count("conversations.history") == 1
 
 
 @pytest.mark.parametrize("word", ["unknown_method", "missing_scope", "not_in_channel"])

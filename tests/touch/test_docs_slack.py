@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitor.alerts.answers import SLACK
 from monitor.alerts.letter import Absent
-from monitor.alerts.reactions import SLACK
 from monitor.deliver import samples, trial
-from monitor.deliver.render import Press
+from monitor.deliver.press import Press
 from monitor.deliver.slack import SlackChannel
 from monitor.demo.slack import SlackStandIn
 from monitor.secret import Secret

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import zlib
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 
@@ -18,7 +19,9 @@ from monitor.feeds.outcome import (
     Validators,
     is_good,
 )
+from monitor.fetch.dns import BoundedResolver
 from monitor.fetch.http import Client
+from monitor.secret import Secret
 from tests.touch.fetch_kit import LOOPBACK, feed, fetching, head, serving, whole
 
 BODY = feed("One", "Two")
@@ -245,6 +248,35 @@ async def test_a_password_is_sent_where_it_belongs_and_nowhere_else(fetcher, ser
     assert "authorization" not in elsewhere.asked[0][1]
 
 
+KEYS = (("Authorization", Secret("Basic c2VzYW1l")), ("X-Api-Key", Secret("sesame")))
+
+
+async def test_a_wires_login_and_key_are_sent_where_they_belong_and_nowhere_else(fetcher, server):
+    async with serving("127.0.0.2") as elsewhere:
+        server.answers["/feed"] = whole(b"", "302 Found", Location="/inside")
+        server.answers["/inside"] = whole(b"", "302 Found", Location=elsewhere.url())
+        elsewhere.answers["/feed"] = whole(b"", "302 Found", Location=server.url("/back"))
+        server.answers["/back"] = whole(BODY)
+        assert isinstance(await fetch(fetcher, server, headers=KEYS), Fetched)
+    assert [(h.get("authorization"), h.get("x-api-key")) for _, h in server.asked] == [
+        ("Basic c2VzYW1l", "sesame"), ("Basic c2VzYW1l", "sesame"), (None, None),
+    ]  # fmt: skip
+    assert not {"authorization", "x-api-key"} & set(elsewhere.asked[0][1])
+
+
+async def test_another_port_is_another_server_to_a_login(fetcher, server):
+    async with serving() as elsewhere:
+        server.answers["/feed"] = whole(b"", "302 Found", Location=elsewhere.url())
+        elsewhere.answers["/feed"] = whole(BODY)
+        await fetch(fetcher, server, headers=KEYS)
+    assert not {"authorization", "x-api-key"} & set(elsewhere.asked[0][1])
+
+
+async def test_a_header_of_the_feed_takes_the_place_of_our_own(fetcher, server):
+    await fetch(fetcher, server, headers=(("user-agent", Secret("Desk/1")), ("ACCEPT", Secret("text/xml"))))
+    assert [(h["user-agent"], h["accept"]) for _, h in server.asked] == [("Desk/1", "text/xml")]
+
+
 async def test_no_outcome_tells_a_password(fetcher, server):
     server.answers["/feed"] = b"garbage"
     for url in (
@@ -355,6 +387,23 @@ async def test_two_requests_at_once_to_one_host(server):
         outcomes = await asyncio.gather(*(fetch(fetcher, server) for _ in range(6)))
     assert all(isinstance(outcome, Fetched) for outcome in outcomes)
     assert most == 2
+
+
+async def test_a_server_in_an_allowed_network_is_asked_without_spacing(server):
+    async with fetching(spacing=timedelta(hours=1)) as fetcher, asyncio.timeout(30):
+        for _ in range(3):
+            assert isinstance(await fetch(fetcher, server), Fetched)
+
+
+async def test_a_name_is_near_once_it_led_into_an_allowed_network_and_nowhere_else():
+    near, far = BoundedResolver(near=LOOPBACK), BoundedResolver(near=[ip_network("10.0.0.0/8")])
+    for resolver in (near, far):
+        assert not resolver.is_near("localhost")
+        await resolver.resolve("localhost", 80)
+        await resolver.close()
+    assert near.is_near("localhost")
+    assert not far.is_near("localhost")
+    assert (near.is_near("127.0.0.1"), near.is_near("10.0.0.1")) == (True, False)
 
 
 async def test_a_host_that_hangs_holds_up_no_other(server):

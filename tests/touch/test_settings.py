@@ -101,6 +101,24 @@ def test_the_environment_overlays_the_file(tmp_path):
         ("web: {listen: http://localhost:80}", "is no address to listen on"),
         ("web: on", "monitor.yaml:1:6: "),
         ("network: {allow: [10.0.0.0/99]}", "'10.0.0.0/99' is no network"),
+        (
+            "network: {proxy: https://desk:hunter2@proxy.example}",
+            "monitor.yaml:1:18: this is no address of a proxy - write it like http://proxy.news.example:3128",
+        ),
+        ("network: {proxy: proxy.example:3128}", "this is no address of a proxy"),
+        ("network: {proxy: http://proxy.example/path}", "this is no address of a proxy"),
+        ("network: {proxy: http://proxy.example:99999}", "this is no address of a proxy"),
+        ('network: {proxy: "http://a b.example/"}', "this is no address of a proxy"),
+        ("network: {proxy: [http://proxy.example]}", "this is no address of a proxy"),
+        (
+            "polling: {per_host: {concurrent: 0}}",
+            "monitor.yaml:1:34: 'concurrent': input should be greater than",
+        ),
+        ("polling: {per_host: {concurrent: two}}", "'concurrent' must be a whole number"),
+        ("polling: {per_host: {spacing: 1}}", "cannot read '1' as a length of time - write it like 45s"),
+        ("polling: {per_host: {spacing: 2h}}", "monitor.yaml:1:31: this must be at most 1h"),
+        ("polling: {per_host: {space: 1s}}", "there is no key 'space' - did you mean 'spacing'?"),
+        ("polling: {per_host: 2}", "'per_host' must be a mapping of keys and values"),
         ("receivers: {a: {}}", "monitor.yaml:1:13: receiver 'a' has no address"),
         ("receivers: {a: {slack: general}}", "'general' is no Slack channel id"),
         ("receivers: {a: {slack: C0123}}", "receiver 'a' is on Slack, but there is no token"),
@@ -146,3 +164,20 @@ def test_where_the_web_server_listens(tmp_path, text, listen):
 def test_the_environment_says_where_the_web_server_listens(tmp_path):
     settings, _ = read(tmp_path, "web: off", {"MONITOR_WEB__LISTEN": "0.0.0.0:8080"})
     assert settings.web.listen == "0.0.0.0:8080"
+
+
+def test_a_proxy_is_a_secret_wherever_it_is_set(tmp_path):
+    address = "http://desk:hunter2@proxy.example:3128"
+    written, _ = read(tmp_path, f"network: {{proxy: '{address}'}}")
+    given, _ = read(tmp_path, "", {"MONITOR_NETWORK__PROXY": address})
+    for settings in (written, given):
+        assert settings.network.proxy == Secret(address)
+        assert "hunter2" not in repr(settings)
+    assert read(tmp_path, "network: {proxy: null}")[0].network.proxy is None
+
+
+def test_a_server_is_asked_gently_unless_the_operator_says_otherwise(tmp_path):
+    usual, _ = read(tmp_path, "")
+    assert (usual.polling.per_host.concurrent, usual.polling.per_host.spacing) == (2, timedelta(seconds=1))
+    other, _ = read(tmp_path, "polling: {per_host: {concurrent: 5, spacing: 0s}}")
+    assert (other.polling.per_host.concurrent, other.polling.per_host.spacing) == (5, timedelta(0))
