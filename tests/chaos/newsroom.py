@@ -118,10 +118,10 @@ class Newsroom:
                 stdout=file, stderr=file, cwd=ROOT,
             )  # fmt: skip
 
-    async def started(self) -> None:
-        """Start the service and wait until it polls."""
+    async def started(self, *program: str) -> None:
+        """Start the service, or another program that does, and wait until it polls."""
         before = self.log.count("service_started") if (self.folder / "service.log").exists() else 0
-        await self.start()
+        await self.start(*program)
         async with asyncio.timeout(60):
             while self.log.count("service_started") == before:
                 await asyncio.sleep(0.05)
@@ -159,6 +159,12 @@ class Newsroom:
     def by_mail(self) -> Counter[str]:
         """How often each story was mailed."""
         return Counter(headline(str(message["Subject"])) for message in self.mail.messages)
+
+    async def told(self, number: int, within: float = 60) -> None:
+        """Wait until Slack got so many messages."""
+        async with asyncio.timeout(within):
+            while len(self.slack.messages) < number:
+                await asyncio.sleep(0.1)
 
     async def everything_told(self, within: float) -> None:
         """Wait until every story reached both sinks."""
