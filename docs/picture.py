@@ -8,13 +8,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from monitor import service
 from monitor.demo.feedserver import FeedServer
 from monitor.demo.mail import MailCatcher
 from monitor.demo.newsroom import Newsroom
 from monitor.demo.slack import SlackStandIn
 from monitor.demo.workspace import write_workspace
-from monitor.settings import load
+from monitor.service import life
+from monitor.settings.reading import load
 
 PICTURE = Path(__file__).with_name("alert.png")
 SEED_APPEARS_S = 3
@@ -31,7 +31,7 @@ async def seed(folder: Path) -> str:
         folder, feeds=newsroom.feeds, slack_url=slack.api_url, slack_token=slack.token, smtp_port=mail.port
     )
     await asyncio.sleep(SEED_APPEARS_S)
-    await service.run_once(load(file, {})[0])
+    await life.run_once(load(file, {})[0])
     caught = next(one for one in mail.caught if "Hidden Rare Earth" in str(one.message["Subject"]))
     for part in (slack, mail, feeds):
         await part.close()

@@ -9,7 +9,8 @@ from monitor.cli.answer import json_option, say_json
 from monitor.cli.workspace import config_file, wait_for
 from monitor.errors import SettingsError
 from monitor.located import Place, Problem, errors
-from monitor.settings import Settings, load
+from monitor.settings import Settings
+from monitor.settings.reading import load
 
 
 @click.command()
@@ -52,7 +53,7 @@ def _settings(file: Path) -> tuple[Settings | None, list[Problem]]:
 def _written(settings: Settings) -> tuple[list[Problem], str]:
     """Problems of everything the settings name, and how much of it there is."""
     from monitor.deliver import trial
-    from monitor.service import read_written
+    from monitor.service.written import read_written
 
     written = read_written(settings)
     problems = [*written.problems, *wait_for(trial.load(settings.templates)).problems]

@@ -14,7 +14,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from monitor import service
 from monitor.cli import FINE, NO
 from monitor.cli.logs import set_up
 from monitor.cli.workspace import wait_for
@@ -28,7 +27,9 @@ from monitor.demo.stories import sample_stories
 from monitor.demo.workspace import CHANNELS, write_workspace
 from monitor.errors import StoreError
 from monitor.located import duration
-from monitor.settings import load
+from monitor.service import life
+from monitor.service.parts import Service
+from monitor.settings.reading import load
 
 SETTLE = timedelta(seconds=15)
 """After the last story: so long may its alert take, before the demo says what is missing."""
@@ -74,9 +75,9 @@ async def _demo(folder: Path, lasts: timedelta | None) -> int:
     stage = Stage(folder, lasts)
     await stage.open()
     try:
-        with service.signals(stage.stop, stage.leave_at_once):
+        with life.signals(stage.stop, stage.leave_at_once):
             running = asyncio.create_task(
-                service.run(stage.settings, stop=stage.stop, observe=stage.show.decided, ready=stage.begin)
+                life.run(stage.settings, stop=stage.stop, observe=stage.show.decided, ready=stage.begin)
             )
             watching = asyncio.create_task(stage.watch())
             await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +107,7 @@ class Stage:
         )
         self._mail = MailCatcher(heard=lambda caught: self.show.arrived(from_mail(caught).delivery))
         self._newsroom = Newsroom(self._feeds)
-        self._service: service.Service | None = None
+        self._service: Service | None = None
 
     async def open(self) -> None:
         """Start the sinks and the feed server, and write the workspace."""
@@ -138,7 +139,7 @@ class Stage:
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(130)
 
-    def begin(self, running: service.Service) -> None:
+    def begin(self, running: Service) -> None:
         """The service polls."""
         self._service = running
 

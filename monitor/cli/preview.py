@@ -88,7 +88,7 @@ async def _rendered(settings: Settings, letters: list[Letter]) -> list[tuple[Let
 
 
 def _letters(settings: Settings, name: str | None, receiver: str | None) -> list[Letter]:
-    from monitor.service import read_written, routes_of
+    from monitor.service.written import read_written, routes_of
 
     routes = routes_of(settings)
     rule = _rule(read_written(settings).desk.rules, name) if name is not None else None

@@ -65,20 +65,20 @@ def run(ctx: click.Context, once: bool, verbose: bool, form: Literal["json", "te
 
 
 async def _run(settings: Any, once: bool, early: Early) -> int:
-    from monitor import service
+    from monitor.service import life
 
     if early.asks(*STOPS):
         return FINE
     stop, reload = asyncio.Event(), asyncio.Event()
-    with service.signals(stop, at_once=_leave, reload=reload):
+    with life.signals(stop, at_once=_leave, reload=reload):
         if early.asks(*STOPS):
             stop.set()
         if early.asks(signal.SIGHUP):
             reload.set()
         if not once:
-            await service.run(settings, stop=stop, reload=reload)
+            await life.run(settings, stop=stop, reload=reload)
             return FINE
-        unfinished = await service.run_once(settings, stop=stop)
+        unfinished = await life.run_once(settings, stop=stop)
     if unfinished is not None:
         click.echo(
             f"monitor: not everything could be finished ({unfinished}): the next run goes on", err=True

@@ -48,7 +48,7 @@ def _said(route: Route, reply: Reply) -> str:
 async def _tried(settings: Settings, receiver: str) -> list[tuple[Route, Reply]]:
     from monitor.deliver import channels, trial
     from monitor.deliver.press import Press
-    from monitor.service import routes_of
+    from monitor.service.written import routes_of
 
     templates = await trial.load(settings.templates)
     for problem in templates.problems:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from monitor.errors import OperatorError, SettingsError, StoreError
-from monitor.settings import Settings, load
+from monitor.settings import Settings
+from monitor.settings.reading import load
 from monitor.store.store import Store, open_sqlite
 from monitor.stories.story import Story
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
@@ -15,6 +15,7 @@ from monitor.alerts.letter import Absent, Finding, Found, Letter, Reply, Stage, 
 from monitor.alerts.reactions import Reaction, react, unanswered
 from monitor.errors import StoreError
 from monitor.faults import Point, reach
+from monitor.flows.targets import Provider, Target
 from monitor.ports import Channel, Clock, Operators
 from monitor.store.deliveries import Claimed, Outcome
 from monitor.stories.ids import DeliveryId, SessionId
@@ -31,20 +32,6 @@ MANY_FAILURES = 5
 """In a row, until operators hear of what may pass by itself: after about a minute."""
 LONG_PAUSE = timedelta(minutes=5)
 """Operators hear at once of a provider that asks for more."""
-AT_ONCE = 30
-"""Tries in flight at one provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How fast one target may be told: so many at once, then one every so often."""
-
-    burst: int
-    every: timedelta
-
-
-RATES = {"slack": Rate(burst=3, every=timedelta(seconds=1))}
-"""Source: docs.slack.dev/apis/web-api/rate-limits (chat.postMessage: one a second for each channel, with short bursts)."""
 
 
 class DispatchStore(Protocol):
@@ -61,46 +48,6 @@ class DispatchStore(Protocol):
     async def due_targets(self, now: datetime) -> tuple[tuple[str, str], ...]: ...
 
     async def next_due(self, after: datetime) -> datetime | None: ...
-
-
-@dataclass(slots=True)
-class _Provider:
-    """What the targets of one channel share."""
-
-    channel: Channel
-    breaker: Breaker = CLOSED
-    limited: "_Target | None" = None
-    """Who was asked to slow down since the provider last took anything."""
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    probe: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(slots=True)
-class _Target:
-    """One address or channel, and its sender while there is one."""
-
-    channel: str
-    address: str
-    breaker: Breaker = CLOSED
-    sender: asyncio.Task[None] | None = None
-    woken: bool = False
-    sent_at: list[float] = field(default_factory=list)
-    taken: int = 0
-    """How many it took in this process."""
-    taken_before: dict[DeliveryId, int] = field(default_factory=dict)
-    """How many it had taken when a delivery last failed that is still on its way."""
-
-    def took_others(self, delivery: DeliveryId) -> bool:
-        """Whether it took another since a delivery last failed: then it is not away."""
-        return self.taken > self.taken_before.get(delivery, self.taken)
-
-    def remember(self, delivery: DeliveryId, reaction: Reaction) -> None:
-        """Count what it took, and note who failed."""
-        self.taken_before.pop(delivery, None)
-        if reaction.state == "sent":
-            self.taken += 1
-        elif reaction.state != "dead":
-            self.taken_before[delivery] = self.taken
 
 
 class Dispatch:
@@ -128,19 +75,19 @@ class Dispatch:
         self._went_round = went_round
         self._store = store
         self._operators = operators
-        self._providers = {name: _Provider(channel) for name, channel in channels.items()}
+        self._providers = {name: Provider(channel) for name, channel in channels.items()}
         self._session = session
         self._clock = clock
         self._draw = draw
         self._told = tried
-        self._targets: dict[tuple[str, str], _Target] = {}
+        self._targets: dict[tuple[str, str], Target] = {}
         self._look = asyncio.Event()
         self._stopping = False
         self._unknown: set[str] = set()
 
     def use(self, channels: Mapping[str, Channel]) -> None:
         """Send by these from now on. Pauses are over: whatever was wrong with the ones before may be put right."""
-        self._providers = {name: _Provider(channel) for name, channel in channels.items()}
+        self._providers = {name: Provider(channel) for name, channel in channels.items()}
         for target in self._targets.values():
             target.breaker = CLOSED
         self._unknown.clear()
@@ -149,7 +96,7 @@ class Dispatch:
     def clock_was_set(self) -> None:
         """Pauses that were timed by the clock as it was are over: whoever comes first finds out whether it was too early."""
         now = self._clock.now()
-        everybody: list[_Provider | _Target] = [*self._providers.values(), *self._targets.values()]
+        everybody: list[Provider | Target] = [*self._providers.values(), *self._targets.values()]
         for one in everybody:
             if is_open(one.breaker, now):
                 one.breaker = replace(one.breaker, paused_until=now)
@@ -172,13 +119,13 @@ class Dispatch:
                 self._unknown.add(channel)
                 log.warning("channel_not_set_up", channel=channel)
             return
-        target = self._targets.setdefault((channel, address), _Target(channel, address))
+        target = self._targets.setdefault((channel, address), Target(channel, address))
         target.woken = True
         if target.sender is None and not self._stopping and not self._paused(target):
             target.sender = asyncio.create_task(self._serve(target), name=f"sender-{channel}:{address}")
             target.sender.add_done_callback(lambda task: self._ended(target, task))
 
-    def _ended(self, target: _Target, task: asyncio.Task[None]) -> None:
+    def _ended(self, target: Target, task: asyncio.Task[None]) -> None:
         target.sender = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("sender_failed", target=f"{target.channel}:{target.address}", exc_info=error)
@@ -246,23 +193,23 @@ class Dispatch:
     def may_send(self, where: tuple[str, str]) -> bool:
         """Whether a target (channel and address) could be told now: its channel is set up and nothing is paused."""
         channel, address = where
-        return not self._paused(self._targets.get(where) or _Target(channel, address))
+        return not self._paused(self._targets.get(where) or Target(channel, address))
 
     # ---- one sender --------------------------------------------------------------------------------------------
 
-    def _paused(self, target: _Target) -> bool:
+    def _paused(self, target: Target) -> bool:
         now = self._clock.now()
         provider = self._providers.get(target.channel)
         return provider is None or is_open(target.breaker, now) or is_open(provider.breaker, now)
 
-    async def _serve(self, target: _Target) -> None:
+    async def _serve(self, target: Target) -> None:
         """Send to one target until nothing is due for it, or it must pause."""
         while not self._stopping:
             provider = self._providers.get(target.channel)
             if provider is None:
                 return
             target.woken = False
-            await self._in_time(target)
+            await target.in_time()
             if self._stopping or self._paused(target):
                 return
             if (
@@ -278,19 +225,7 @@ class Dispatch:
             if not went_on and not target.woken:
                 return
 
-    async def _in_time(self, target: _Target) -> None:
-        """Wait until this target may be told again."""
-        rate = RATES.get(target.channel)
-        if rate is None:
-            return
-        now = asyncio.get_running_loop().time()
-        target.sent_at = target.sent_at[-rate.burst :]
-        if len(target.sent_at) < rate.burst:
-            return
-        window = rate.every.total_seconds() * rate.burst
-        await asyncio.sleep(max(0.0, target.sent_at[0] + window - now))
-
-    async def _next(self, target: _Target, provider: _Provider) -> bool:
+    async def _next(self, target: Target, provider: Provider) -> bool:
         """Claim, send and record one delivery; False when there was none."""
         try:
             claimed = await self._store.claim(
@@ -323,7 +258,7 @@ class Dispatch:
         return True
 
     async def _tell(
-        self, target: _Target, provider: _Provider, outcome: Outcome, reaction: Reaction | None
+        self, target: Target, provider: Provider, outcome: Outcome, reaction: Reaction | None
     ) -> None:
         """Operators hear what only a person can put right and what lasts, and that it is over."""
         everybody, one = f"delivery:{target.channel}", f"delivery:{target.channel}:{target.address}"
@@ -342,7 +277,7 @@ class Dispatch:
             await self._operators.over(one, f"Alerts reach {where} again", "What waited is sent.")
 
     async def _tried(
-        self, claimed: Claimed, channel: Channel, target: _Target
+        self, claimed: Claimed, channel: Channel, target: Target
     ) -> tuple[Outcome, Reaction | None]:
         """Send, unless the provider has it already."""
         if claimed.ambiguous:
@@ -360,7 +295,7 @@ class Dispatch:
         return _outcome(reaction, reply), reaction
 
     async def _asked(
-        self, claimed: Claimed, channel: Channel, target: _Target
+        self, claimed: Claimed, channel: Channel, target: Target
     ) -> tuple[Outcome, Reaction | None] | None:
         """Whether an earlier try arrived; None when it must be sent now."""
         finding: Finding
@@ -391,7 +326,7 @@ class Dispatch:
             case _:
                 assert_never(finding)
 
-    def _reaction(self, claimed: Claimed, reply: Reply, target: _Target) -> Reaction:
+    def _reaction(self, claimed: Claimed, reply: Reply, target: Target) -> Reaction:
         reaction = react(
             claimed.letter.channel,
             reply,
@@ -405,7 +340,7 @@ class Dispatch:
         target.remember(claimed.letter.delivery, reaction)
         return reaction
 
-    def _heed(self, target: _Target, provider: _Provider, reaction: Reaction | None) -> None:
+    def _heed(self, target: Target, provider: Provider, reaction: Reaction | None) -> None:
         """Pause or resume the target and its provider."""
         now = self._clock.now()
         if reaction is None or reaction.pauses is None:
@@ -422,7 +357,7 @@ class Dispatch:
         ):
             provider.breaker = paused(provider.breaker, reaction, now, self._draw())
 
-    def _is_limited_too(self, target: _Target, provider: _Provider, now: datetime) -> bool:
+    def _is_limited_too(self, target: Target, provider: Provider, now: datetime) -> bool:
         """Whether another target waits already that was asked to slow down: then it is not this one's own limit."""
         other, provider.limited = provider.limited, target
         return other is not None and other is not target and is_open(other.breaker, now)

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from monitor.errors import OperatorError, StoreError
-from monitor.settings import listen_address
+from monitor.settings.values import listen_address
 from monitor.web import hosts, lag
 from monitor.web.events import Events
 from monitor.web.numbers import Lately, Numbers, families

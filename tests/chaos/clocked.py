@@ -20,7 +20,7 @@ def set_by(file: Path) -> None:
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return datetime.now(tz) + timedelta(seconds=float(file.read_text()))
 
-    for name in ("monitor.service", "monitor.cli.status"):
+    for name in ("monitor.service.life", "monitor.cli.status"):
         import_module(name)
     for name, module in list(sys.modules.items()):
         source = getattr(module, "__file__", None)

@@ -8,7 +8,8 @@ import pytest
 
 from monitor.alerts.letter import Found, Reply, Stage, Unknowable
 from monitor.errors import StoreError
-from monitor.flows import dispatch as module
+from monitor.flows import dispatch as dispatching
+from monitor.flows import targets as module
 from monitor.flows.dispatch import Dispatch
 from monitor.store import deliveries
 from monitor.stories.ids import SessionId
@@ -330,7 +331,7 @@ async def test_what_an_earlier_run_was_sending_is_asked_about(store):
 
 
 async def test_what_was_sent_is_recorded_however_long_the_database_refuses(store, monkeypatch):
-    monkeypatch.setattr(module, "KEEP_TRYING_TO_RECORD", 0 * SECOND)
+    monkeypatch.setattr(dispatching, "KEEP_TRYING_TO_RECORD", 0 * SECOND)
     refusals = 3
 
     class Refusing:

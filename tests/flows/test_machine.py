@@ -23,7 +23,7 @@ from monitor.alerts.routes import Routes
 from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import Outcome, Refused, Unanswered, Unreadable
 from monitor.feeds.schedule import Pace
-from monitor.flows import dispatch as module
+from monitor.flows import targets as module
 from monitor.flows.dispatch import Dispatch
 from monitor.flows.intake import InForce, Intake
 from monitor.flows.poll import Poll

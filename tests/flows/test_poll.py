@@ -10,7 +10,8 @@ from monitor.errors import StoreError
 from monitor.feeds.health import FeedState
 from monitor.feeds.outcome import NotModified, Refused, Unanswered, Validators
 from monitor.feeds.schedule import Pace
-from monitor.flows.poll import Poll, Polling
+from monitor.flows.poll import Poll
+from monitor.flows.polling import Polling
 from monitor.secret import Secret
 from monitor.store import history
 from tests.build import HOUR, MINUTE, NOON, SECOND, a_feed, an_answer, an_entry

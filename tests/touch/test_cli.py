@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from monitor import service
 from monitor.cli import code_of
+from monitor.service import life
 from tests.touch.workspace_kit import Workspace, rss
 
 STORIES = (("Copper is up again this morning", "x"), ("Gold is down", "y"))
@@ -19,7 +19,7 @@ async def worked(tmp_path, monkeypatch):
     async with Workspace(tmp_path) as workspace:
         workspace.feed("/a.xml", rss(*STORIES), listed={"name": "The News"})
         workspace.feed("/gone.xml", "", status=404, listed={"name": "The Gone"})
-        await service.run_once(workspace.loaded())
+        await life.run_once(workspace.loaded())
         monkeypatch.chdir(tmp_path)
         yield workspace
 
@@ -81,7 +81,7 @@ async def test_status_says_how_things_are(worked, say):
 
 async def test_status_needs_a_person_when_a_feed_fails_three_times(worked, say):
     for _ in range(2):
-        await service.run_once(worked.loaded())
+        await life.run_once(worked.loaded())
     code, out, _ = await in_a_thread(say, "status")
     assert code == 1
     assert "failing     The Gone: the server answered 404" in out

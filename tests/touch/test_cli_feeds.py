@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from monitor import service
 from monitor.cli import code_of
 from monitor.feeds import listing
+from monitor.service import life
 from tests.touch.workspace_kit import Workspace, rss
 
 OPML = """\
@@ -174,7 +174,7 @@ async def test_history_shows_the_last_stories_and_what_became_of_them(tmp_path, 
         code, out, _ = await say("feeds", "history", "The News")
         assert code == 0
         assert "never asked" in out
-        await service.run_once(workspace.loaded())
+        await life.run_once(workspace.loaded())
         code, out, _ = await say("feeds", "history", "The News")
         assert code == 0
         assert "The News: ok" in out

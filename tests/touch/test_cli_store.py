@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from monitor import service
 from monitor.cli import code_of
 from monitor.errors import StoreError
+from monitor.service import life
 from monitor.store import sqlite, sqlite_file
 from monitor.store.store import open_sqlite
 from monitor.store.tables import HEAD
@@ -39,7 +39,7 @@ async def worked(tmp_path, monkeypatch):
     async with Workspace(tmp_path) as workspace:
         workspace.feed("/a.xml", rss(*STORIES), listed={"name": "The News"})
         workspace.slack.channels = {"C0OTHER"}
-        await service.run_once(workspace.loaded())
+        await life.run_once(workspace.loaded())
         put(tmp_path / "data/monitor.db", GIVE_UP)
         monkeypatch.chdir(tmp_path)
         yield workspace
@@ -82,7 +82,7 @@ async def test_a_dead_delivery_is_sent_once_it_is_retried(worked, say):
         "attempts": 0,
         "ended_at": None,
     }
-    await service.run_once(worked.loaded())
+    await life.run_once(worked.loaded())
     assert await by_state(say, "dead") == []
     assert len(worked.told()) == 1
 
@@ -153,7 +153,7 @@ async def test_a_dropped_delivery_says_why_everywhere_and_needs_nobody(worked, s
     assert code == 1
     assert "somebody dropped it" in err
     worked.slack.channels = {"C0METALS"}
-    await service.run_once(worked.loaded())
+    await life.run_once(worked.loaded())
     assert worked.told() == []
 
 
@@ -211,7 +211,7 @@ async def test_a_backup_passes_the_check_and_stands_for_the_database(say, worked
     (worked.folder / "copy.db").rename(database)
     code, out, _ = await say("stories", "search", "copper", "--json")
     assert len(json.loads(out)) == 1
-    await service.run_once(worked.loaded())
+    await life.run_once(worked.loaded())
     assert (await say("db", "check"))[0] == 0
 
 

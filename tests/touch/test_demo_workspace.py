@@ -9,7 +9,7 @@ from monitor.demo.newsroom import Newsroom
 from monitor.demo.stories import sample_stories
 from monitor.demo.workspace import CHANNELS, targets, write_workspace
 from monitor.feeds import listing
-from monitor.settings import load
+from monitor.settings.reading import load
 
 
 @pytest.fixture

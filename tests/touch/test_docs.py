@@ -7,7 +7,8 @@ import pytest
 
 from monitor.cli import COMMANDS
 from monitor.matching import desk
-from monitor.settings import Settings, _known_paths
+from monitor.settings import Settings
+from monitor.settings.reading import _known_paths
 
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

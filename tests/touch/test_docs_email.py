@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from monitor.demo.mail import MailCatcher
-from monitor.settings import load
+from monitor.settings.reading import load
 from tests.touch.workspace_kit import typed
 
 PAGE = (Path(__file__).parents[2] / "docs/email.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import re
 
 from monitor.cli.init import make_workspace
 from monitor.feeds import listing
-from monitor.settings import load
+from monitor.settings.reading import load
 from monitor.shipped import shipped
 
 

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from aiohttp import web
 
-from monitor import service
 from monitor.cli import code_of
+from monitor.service.reload import reloaded
 from tests.touch.test_service import running, until
 from tests.touch.workspace_kit import Workspace, rss, typed
 
@@ -133,7 +133,7 @@ async def test_a_reload_without_the_password_keeps_the_old_list_and_tells_operat
     async with running(desk) as one:
         await desk.slack.wait_for(1)
         (desk.folder / "wire").unlink()
-        await service.reloaded(one)
+        await reloaded(one)
         await desk.slack.wait_for(2)
         assert "feeds.yaml:2:20: cannot read auth.password_file 'wire'" in str(desk.slack.messages[1])
         assert [dict(feed.headers)["Authorization"].reveal() for feed in one.feeds] == [RIGHT]

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from monitor import service
 from monitor.errors import Busy, OperatorError, RuleError, SettingsError
+from monitor.service import life
+from monitor.service.parts import Service
 from monitor.settings import Web
 from monitor.shipped import shipped
 from monitor.store import deliveries, history
@@ -28,13 +29,13 @@ SEED = "Kazakhmys Denies Allegations of Hidden Rare Earth Metal Exports"
 async def running(workspace: Workspace):
     """The service, until the block ends; stopped in good order."""
     stop, begun = asyncio.Event(), asyncio.Event()
-    found: list[service.Service] = []
+    found: list[Service] = []
 
-    def ready(one: service.Service) -> None:
+    def ready(one: Service) -> None:
         found.append(one)
         begun.set()
 
-    task = asyncio.create_task(service.run(workspace.loaded(), stop=stop, ready=ready))
+    task = asyncio.create_task(life.run(workspace.loaded(), stop=stop, ready=ready))
     waiting = asyncio.create_task(begun.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
@@ -77,9 +78,9 @@ async def test_once_tells_what_matched_and_a_second_time_nothing(tmp_path):
     async with Workspace(tmp_path, settings={"alerts": {"collect": "1h"}}) as workspace:
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x"), ("Gold is down", "y")))
         settings = workspace.loaded()
-        assert await service.run_once(settings) is None
+        assert await life.run_once(settings) is None
         assert len(workspace.slack.messages) == len(workspace.mail.messages) == 1
-        assert await service.run_once(settings) is None
+        assert await life.run_once(settings) is None
         assert len(workspace.slack.messages) == len(workspace.mail.messages) == 1
 
 
@@ -90,7 +91,7 @@ async def test_once_says_when_something_could_not_be_sent_and_the_next_run_sends
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
         workspace.slack.faults.append(Fault(error="channel_not_found"))
         settings = workspace.loaded()
-        assert await service.run_once(settings) == "sending"
+        assert await life.run_once(settings) == "sending"
         assert workspace.slack.messages == []
         assert len(workspace.mail.messages) == 1
 
@@ -102,9 +103,9 @@ async def test_a_second_service_on_the_same_database_is_refused_with_the_first_o
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
         async with running(workspace):
             with pytest.raises(Busy, match=f"process {os.getpid()} "):
-                await service.run(workspace.loaded())
+                await life.run(workspace.loaded())
             with pytest.raises(Busy):
-                await service.run_once(workspace.loaded())
+                await life.run_once(workspace.loaded())
 
 
 async def test_copies_from_other_outlets_join_the_first_alert(tmp_path):
@@ -171,14 +172,14 @@ def workspace_story(connection):
 async def test_one_bad_rule_stops_no_other_and_no_rules_at_all_is_refused(tmp_path):
     async with Workspace(tmp_path, rules="rules:\n  Copper: [copper]\n  Broken: {anny: [x]}\n") as workspace:
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
-        assert await service.run_once(workspace.loaded()) is None
+        assert await life.run_once(workspace.loaded()) is None
         assert len(workspace.slack.messages) == 1
         workspace.rules = "rules:\n  Broken: {anny: [x]}\n"
         with pytest.raises(RuleError, match="anny"):
-            await service.run_once(workspace.loaded())
+            await life.run_once(workspace.loaded())
         workspace.feeds.clear()
         with pytest.raises(SettingsError, match="no feeds"):
-            await service.run_once(workspace.loaded())
+            await life.run_once(workspace.loaded())
 
 
 async def test_a_template_that_is_broken_delivers_in_the_plain_form_and_says_so(tmp_path):
@@ -186,7 +187,7 @@ async def test_a_template_that_is_broken_delivers_in_the_plain_form_and_says_so(
         (tmp_path / "templates" / "slack").mkdir(parents=True)
         (tmp_path / "templates" / "slack" / "alert.j2").write_text("{{ nothing.like.this }}")
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
-        assert await service.run_once(workspace.loaded()) is None
+        assert await life.run_once(workspace.loaded()) is None
         text = yaml.safe_dump(workspace.slack.messages[0])
         assert "Copper is up again this morning" in text
         assert "slack/alert.j2" in text
@@ -291,7 +292,7 @@ async def test_a_port_that_somebody_chose_and_that_is_taken_stops_the_service(tm
         workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
         workspace.settings["web"] = {"listen": workspace.server.url("").removeprefix("http://")}
         with pytest.raises(OperatorError, match="cannot listen"):
-            await service.run(workspace.loaded())
+            await life.run(workspace.loaded())
 
 
 async def test_a_port_that_nobody_chose_and_that_is_taken_does_not(tmp_path):
@@ -302,7 +303,7 @@ async def test_a_port_that_nobody_chose_and_that_is_taken_does_not(tmp_path):
         unsaid = loaded.model_copy(update={"web": Web(listen=taken)})
         unsaid.model_fields_set.discard("web")
         stop = asyncio.Event()
-        task = asyncio.create_task(service.run(unsaid, stop=stop))
+        task = asyncio.create_task(life.run(unsaid, stop=stop))
         await workspace.slack.wait_for(1)
         stop.set()
         await task

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.errors import SettingsError
 from monitor.secret import Secret
-from monitor.settings import load
+from monitor.settings.reading import load
 
 
 def read(folder: Path, text: str, environment=None):

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from monitor.errors import SettingsError
 from monitor.flows.sweep import Sweep
 from monitor.located import duration
-from monitor.settings import Keep, load
+from monitor.settings import Keep
+from monitor.settings.reading import load
 from monitor.store import keep, tables
 from monitor.store.decisions import DeadLetterRow
 from monitor.store.deliveries import Outcome

@@ -13,10 +13,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_families
 from structlog.testing import capture_logs
 
-from monitor import service
 from monitor.alerts.decide import Verdict
 from monitor.errors import OperatorError, StoreError
 from monitor.feeds.health import FeedHealth, FeedState
+from monitor.service import life
 from monitor.store.levels import Levels, levels
 from monitor.store.polls import PollRecord
 from monitor.stories.ids import FeedId
@@ -377,4 +377,4 @@ async def test_a_service_whose_port_is_taken_says_so_and_ends(tmp_path):
         async with Workspace(tmp_path, settings={"web": {"listen": listen}}) as workspace:
             workspace.feed("/a.xml", rss(("Copper is up again this morning", "x")))
             with pytest.raises(OperatorError, match="cannot listen on"):
-                await service.run(workspace.loaded())
+                await life.run(workspace.loaded())

@@ -16,7 +16,8 @@ import yaml
 from monitor.demo.feedserver import FeedServer
 from monitor.demo.mail import MailCatcher
 from monitor.demo.slack import SlackStandIn
-from monitor.settings import Settings, load
+from monitor.settings import Settings
+from monitor.settings.reading import load
 
 RULES = """\
 rules:
