@@ -8,9 +8,9 @@ from monitor.cli import FINE, NO
 from monitor.cli.answer import json_option, say_json
 from monitor.cli.workspace import config_file, wait_for
 from monitor.errors import SettingsError
-from monitor.located import Place, Problem, errors
+from monitor.located import Problem, errors
 from monitor.settings import Settings
-from monitor.settings.reading import load
+from monitor.settings.reading import load, right_part
 
 
 @click.command()
@@ -43,27 +43,25 @@ def _count(number: int, what: str) -> str:
 
 
 def _settings(file: Path) -> tuple[Settings | None, list[Problem]]:
+    """The settings, or what of them names other files."""
     try:
         settings, warnings = load(file)
     except SettingsError as error:
-        return None, [problem for problem in error.problems if isinstance(problem, Problem)]
+        return right_part(file), [problem for problem in error.problems if isinstance(problem, Problem)]
     return settings, list(warnings)
 
 
 def _written(settings: Settings) -> tuple[list[Problem], str]:
     """Problems of everything the settings name, and how much of it there is."""
     from monitor.deliver import trial
-    from monitor.service.written import read_written
+    from monitor.service.written import missing, read_written
 
     written = read_written(settings)
-    problems = [*written.problems, *wait_for(trial.load(settings.templates)).problems]
-    place = Place(str(settings.file))
-    if not written.feeds:
-        problems.append(
-            Problem(place, "there are no feeds to follow", "list some in the file that feeds: names")
-        )
-    if not written.desk.rules:
-        problems.append(Problem(place, "there are no rules", "write some in the folder that rules: names"))
+    problems = [
+        *written.problems,
+        *wait_for(trial.load(settings.templates)).problems,
+        *missing(settings, written),
+    ]
     counted = ", ".join(
         (
             _count(len(written.feeds), "feed"),

@@ -56,11 +56,17 @@ def run(ctx: click.Context, once: bool, verbose: bool, form: Literal["json", "te
     early.listen()
     # Everything that takes long to load comes after: a signal that nobody hears ends the process.
     from monitor.cli.logs import set_up
-    from monitor.cli.workspace import settings_of, wait_for
+    from monitor.cli.workspace import config_file, settings_of, wait_for
+    from monitor.errors import SettingsError
 
     set_up(form, level=logging.DEBUG if verbose else logging.INFO)
     _open_more_files()
-    settings = settings_of(ctx)
+    try:
+        settings = settings_of(ctx)
+    except SettingsError as error:
+        from monitor.service.written import wrong_beside
+
+        raise SettingsError((*error.problems, *wrong_beside(config_file(ctx)))) from error
     return wait_for(_run(settings, once, early))
 
 

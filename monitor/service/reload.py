@@ -8,7 +8,7 @@ from monitor.deliver import channels, trial
 from monitor.errors import SettingsError
 from monitor.located import errors
 from monitor.service.parts import Service, SystemClock
-from monitor.service.written import operators_of, policy_of, read_written, routes_of
+from monitor.service.written import operators_of, policy_of, read_written, routes_of, wrong_beside
 from monitor.settings.reading import load
 
 log = structlog.get_logger(__name__)
@@ -22,7 +22,8 @@ async def reloaded(service: Service) -> None:
     try:
         settings, _ = load(service.settings.file)
     except SettingsError as error:
-        await service.tell_refused(error.problems)
+        beside = await asyncio.to_thread(wrong_beside, service.settings.file)
+        await service.tell_refused((*error.problems, *beside))
         return
     written = await asyncio.to_thread(read_written, settings)
     tried = await trial.load(settings.templates, service.press.templates)

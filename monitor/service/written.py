@@ -12,6 +12,7 @@ from monitor.feeds.feed import Feed
 from monitor.located import Place, Problem, errors
 from monitor.matching import desk as desks
 from monitor.settings import Settings
+from monitor.settings.reading import right_part
 from monitor.stories.ids import ReceiverName
 
 
@@ -39,6 +40,15 @@ def read_written(settings: Settings) -> Written:
     return Written(
         feeds=feeds.feeds, desk=desk, feed_problems=feeds.problems, secret_files=feeds.secret_files
     )
+
+
+def wrong_beside(settings: Path) -> tuple[Problem, ...]:
+    """What is wrong in the files that wrong settings name, so that one mistake does not hide another."""
+    right = right_part(settings)
+    if right is None:
+        return ()
+    written = read_written(right)
+    return (*errors(written.problems), *missing(right, written))
 
 
 def routes_of(settings: Settings) -> Routes:
@@ -89,6 +99,14 @@ def policy_of(settings: Settings, *, collect: timedelta | None = None) -> Policy
     )
 
 
+def missing(settings: Settings, written: Written) -> tuple[Problem, ...]:
+    """What there is nothing of, though nothing can be done without it."""
+    here = Place(str(settings.file))
+    no_feeds = Problem(here, "there are no feeds to follow", "list some in the file that feeds: names")
+    no_rules = Problem(here, "there are no rules", "write some in the folder that rules: names")
+    return (*(() if written.feeds else (no_feeds,)), *(() if written.desk.rules else (no_rules,)))
+
+
 def usable(settings: Settings) -> Written:
     """What the files say.
 
@@ -97,11 +115,7 @@ def usable(settings: Settings) -> Written:
         RuleError: No rule can be used.
     """
     written = read_written(settings)
-    wrong, here = errors(written.problems), Place(str(settings.file))
-    if not written.feeds:
-        raise SettingsError(
-            (*wrong, Problem(here, "there are no feeds to follow", "list some where feeds: says"))
-        )
-    if not written.desk.rules:
-        raise RuleError((*wrong, Problem(here, "there are no rules", "write some where rules: says")))
+    if lacking := missing(settings, written):
+        refusal = RuleError if written.feeds else SettingsError
+        raise refusal((*errors(written.problems), *lacking))
     return written

@@ -26,7 +26,7 @@ from monitor.located import (
     read_file,
 )
 from monitor.secret import read_secret
-from monitor.settings import Receiver, Settings
+from monitor.settings import Email, Receiver, Settings
 from monitor.settings.values import Network
 
 ENVIRONMENT = "MONITOR_"
@@ -43,6 +43,60 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> tuple[Setti
     Raises:
         SettingsError: With every problem at once.
     """
+    settings, problems = _looked_at(file, environment)
+    if settings is None or errors(problems):
+        raise SettingsError(sorted(problems))
+    return _with_someone_to_tell(settings), tuple(problems)
+
+
+def right_part(file: Path, environment: Mapping[str, str] = os.environ) -> Settings | None:
+    """What wrong settings say of other files, so that one mistake does not hide those; None where they do not say it."""
+    settings, _ = _looked_at(file, environment)
+    return settings
+
+
+def _looked_at(file: Path, environment: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+    """The settings as far as they are right, and all that is wrong; None where they do not say what other files there are."""
+    tree, problems = _tree(file, environment)
+    settings, found = check(Settings, tree, name=str(file))
+    problems.extend(_without_own_keys(found))
+    if settings is None:
+        settings = _without_the_wrong(tree, file)
+    if settings is None:
+        return None, problems
+    folder = file.absolute().parent
+    settings = _with_secrets(_absolute(settings, folder, file), tree, folder, problems)
+    contradictions = _contradictions(settings, tree)
+    problems.extend(errors(contradictions) if found else contradictions)
+    return settings, problems
+
+
+_FILES = ("feeds", "rules", "templates")
+
+
+def _without_the_wrong(tree: Mapping_, file: Path) -> Settings | None:
+    """Settings of the keys that are right; receivers keep their names, so that nobody is said to be unknown who is not."""
+    wrong = {pair[0].text for pair in tree.pairs if not _is_right(pair, tree.place)}
+    if not wrong.isdisjoint(_FILES):
+        return None
+    right = Mapping_(tree.place, [pair for pair in tree.pairs if pair[0].text not in wrong])
+    settings, _ = check(Settings, right, name=str(file))
+    named = tree.get("receivers")
+    if settings is None or (named is not None and not isinstance(named, Mapping_)):
+        return None
+    known = {} if wrong & {"slack", "email"} else settings.receivers
+    names = [name.text for name, _ in named.pairs] if named else []
+    receivers = {name: known.get(name, Receiver(print=True)) for name in names}
+    email = Email() if "network" in wrong else settings.email
+    return settings.model_copy(update={"receivers": receivers, "email": email})
+
+
+def _is_right(pair: tuple[Scalar, Node], place: Place) -> bool:
+    return not check(Settings, Mapping_(place, [pair]), name=place.file)[1]
+
+
+def _tree(file: Path, environment: Mapping[str, str]) -> tuple[Mapping_, list[Problem]]:
+    """The file's keys and values, with the environment's over them, and what is wrong with the writing."""
     root, problems = read_file(file, str(file))
     if isinstance(root, Scalar) and root.value() is None:
         root = None
@@ -51,17 +105,7 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> tuple[Setti
         root = None
     tree = root or Mapping_(Place(str(file)))
     problems.extend(_overlay(tree, environment))
-    settings, found = check(Settings, tree, name=str(file))
-    problems.extend(_without_own_keys(found))
-    if settings is not None:
-        folder = file.absolute().parent
-        settings = _absolute(settings, folder, file)
-        settings = _with_secrets(settings, tree, folder, problems)
-        problems.extend(_contradictions(settings, tree))
-        settings = _with_someone_to_tell(settings)
-    if errors(problems) or settings is None:
-        raise SettingsError(sorted(problems))
-    return settings, tuple(problems)
+    return tree, problems
 
 
 def _without_own_keys(problems: list[Problem]) -> list[Problem]:

@@ -23,7 +23,8 @@ default_receivers: [dask]
 WRONG_FEEDS = "- ftp://news.example/rss\n- {url: https://news.example/rss, intervall: 5m}\n"
 RULES = "rules:\n  Copper: [copper]\n"
 PLACES = {
-    ("monitor.yaml", 1), ("monitor.yaml", 3), ("monitor.yaml", 4), ("monitor.yaml", 7),
+    ("monitor.yaml", 1), ("monitor.yaml", 3), ("monitor.yaml", 4), ("monitor.yaml", 5), ("monitor.yaml", 7),
+    ("monitor.yaml", 8), ("feeds.yaml", 1), ("feeds.yaml", 2),
 }  # fmt: skip
 
 
@@ -52,8 +53,10 @@ def places(lines: list[str]) -> set[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("command", [["check"], ["run"]], ids=["check", "run"])
-async def test_every_mistake_in_the_settings_is_said_at_once_with_its_place(tmp_path, command):
-    code, said = await monitor(written(tmp_path, WRONG_SETTINGS), *command)
+async def test_every_mistake_is_said_at_once_with_its_place_in_settings_and_in_what_they_name(
+    tmp_path, command
+):
+    code, said = await monitor(written(tmp_path, WRONG_SETTINGS, WRONG_FEEDS), *command)
     lines = problems(said)
     assert code == 1, said
     assert places(lines) >= PLACES, said
@@ -62,8 +65,9 @@ async def test_every_mistake_in_the_settings_is_said_at_once_with_its_place(tmp_
 
 
 async def test_check_and_run_say_the_same(tmp_path):
-    file = written(tmp_path, WRONG_SETTINGS)
-    assert problems((await monitor(file, "check"))[1]) == problems((await monitor(file, "run"))[1])
+    file = written(tmp_path, WRONG_SETTINGS, WRONG_FEEDS)
+    checked = [line for line in problems((await monitor(file, "check"))[1]) if ": warning: " not in line]
+    assert checked == problems((await monitor(file, "run"))[1])
 
 
 async def test_wrong_feeds_are_named_by_check_and_a_start_without_any_right_one_is_refused(tmp_path):
