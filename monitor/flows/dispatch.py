@@ -226,7 +226,7 @@ class Dispatch:
                 return
 
     async def _next(self, target: Target, provider: Provider) -> bool:
-        """Claim, send and record one delivery; False when there was none."""
+        """Claim, send and record one delivery; gives whether there was another."""
         try:
             claimed = await self._store.claim(
                 channel=target.channel, target=target.address, session=self._session, now=self._clock.now()
@@ -255,7 +255,7 @@ class Dispatch:
             next_at=outcome.next_at,
         )
         await self._tell(target, provider, outcome, reaction)
-        return True
+        return claimed.more
 
     async def _tell(
         self, target: Target, provider: Provider, outcome: Outcome, reaction: Reaction | None

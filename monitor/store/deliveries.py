@@ -43,6 +43,7 @@ class Claimed:
         since: When that try was claimed.
         attempts: Tries that counted.
         counted_at: The first of those.
+        more: Another one is due for the same target.
     """
 
     letter: Letter
@@ -50,6 +51,7 @@ class Claimed:
     since: datetime | None
     attempts: int
     counted_at: datetime | None
+    more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ _DUE = (
         _TABLE.c.next_at <= bindparam("now"),
     )
     .order_by(_TABLE.c.urgency, _TABLE.c.next_at, _TABLE.c.created_at, _TABLE.c.id)
-    .limit(1)
+    .limit(2)
 )
 _CLAIM = (
     update(_TABLE)
@@ -96,9 +98,10 @@ def claim(
     One that cannot be read as a letter is dead, and the next is taken: it must not hold up the others for ever.
     """
     while True:
-        row = connection.execute(_DUE, {"channel": channel, "target": target, "now": now}).first()
-        if row is None:
+        due = connection.execute(_DUE, {"channel": channel, "target": target, "now": now}).all()
+        if not due:
             return None
+        row = due[0]
         tried_at = row.tried_at or now
         try:
             found = _letter(connection, row, tried_at)
@@ -119,6 +122,7 @@ def claim(
         since=row.claimed_at,
         attempts=row.attempts,
         counted_at=row.counted_at,
+        more=len(due) > 1,
     )
 
 
