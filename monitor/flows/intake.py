@@ -117,17 +117,17 @@ class Intake:
         """Operators hear when a feed begins to bring more than anybody can read, and when it stops."""
         if not decision.deliveries:
             return
-        feed, name = decision.story.feed, decision.story.source
+        story, name = decision.story, decision.story.source
         if decision.verdict is not Verdict.HELD:
-            if self.storms.sent(feed):
+            if began := self.storms.sent(story.feed, self.in_force.policy.most_per_feed):
                 await self.operators.over(
-                    f"storm:{feed}",
+                    f"storm:{began}",
                     f"{name} brings no more alerts than can be read",
                     "What was held stays held.",
                 )
-        elif self.storms.held(feed):
+        elif self.storms.held(story.feed, story.id):
             await self.operators.tell(
-                f"storm:{feed}",
+                f"storm:{story.id}",
                 f"{name} brings more alerts than anybody can read",
                 f"The newest are {_STORM} and are held. monitor deliveries list --state held shows them; "
                 "monitor deliveries retry --held sends them, drop --held --reason ... never does.",

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from monitor.stories.ids import FeedId
+from monitor.stories.ids import FeedId, StoryId
 
 WITHIN_S = 600.0
 
@@ -20,7 +20,8 @@ class Storms:
 
     steady: Callable[[], float] = time.monotonic
     _sent: dict[FeedId, deque[float]] = field(default_factory=dict)
-    _storming: set[FeedId] = field(default_factory=set)
+    _storms: dict[FeedId, StoryId] = field(default_factory=dict)
+    """Feeds that bring too much now, and what began it."""
 
     def holds(self, feed: FeedId, most: int | None) -> bool:
         """Whether what this feed brings now is to be held, if so many are sent within ten minutes (None: all)."""
@@ -31,15 +32,15 @@ class Storms:
             del self._sent[feed]
         return most is not None and sent is not None and len(sent) >= most
 
-    def sent(self, feed: FeedId) -> bool:
-        """Count an alert that is sent; gives whether that ends a storm."""
-        self._sent.setdefault(feed, deque()).append(self.steady())
-        ended = feed in self._storming
-        self._storming.discard(feed)
-        return ended
+    def sent(self, feed: FeedId, most: int | None) -> StoryId | None:
+        """Count an alert that is sent; gives the storm that is over with it, by what began it.
 
-    def held(self, feed: FeedId) -> bool:
-        """Note that an alert was held; gives whether that begins a storm."""
-        begins = feed not in self._storming
-        self._storming.add(feed)
-        return begins
+        A storm is over when not half of what may be sent was, or one that goes on would end and begin all the time.
+        """
+        sent = self._sent.setdefault(feed, deque())
+        sent.append(self.steady())
+        return self._storms.pop(feed, None) if most is None or len(sent) <= max(most / 2, 1) else None
+
+    def held(self, feed: FeedId, story: StoryId) -> bool:
+        """Note that an alert was held; gives whether it begins a storm."""
+        return self._storms.setdefault(feed, story) == story

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, tuple_, update
 
 from monitor.alerts.decide import Decision, Told, Twin, Verdict, urgency
 from monitor.alerts.same import keys as keys_of
 from monitor.store import tables
-from monitor.store.rows import match_row, put, put_new, story_of
+from monitor.store.rows import insert_into, match_row, put, put_new, story_of
 from monitor.stories.ids import AlertId, StoryId
 from monitor.stories.story import Story
 
@@ -64,11 +65,12 @@ def history(connection: Connection, story: Story) -> tuple[Told | None, tuple[Tw
 
 
 _TARGETS = select(tables.deliveries.c.channel, tables.deliveries.c.target).where(
-    tables.deliveries.c.alert == bindparam("alert")
+    tables.deliveries.c.alert == bindparam("alert"), tables.deliveries.c.state != "held"
 )
 
 
 def _targets(connection: Connection, alert: AlertId) -> frozenset[str]:
+    """Who was told, or will be; what is held tells nobody."""
     rows = connection.execute(_TARGETS, {"alert": alert})
     return frozenset(f"{row.channel}:{row.target}" for row in rows)
 
@@ -166,6 +168,18 @@ def _join(connection: Connection, decision: Decision) -> None:
     )
 
 
+@cache
+def _put_or_release(dialect: str) -> Any:
+    """An INSERT that also sends on what was held of the same alert, because another feed brought it too."""
+    table = tables.deliveries
+    statement = insert_into(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=[table.c.id],
+        set_={name: statement.excluded[name] for name in ("state", "next_at", "reason")},
+        where=and_(table.c.state == "held", statement.excluded.state == "pending"),
+    )
+
+
 def _put_deliveries(connection: Connection, decision: Decision) -> None:
     rows = [
         {
@@ -185,7 +199,7 @@ def _put_deliveries(connection: Connection, decision: Decision) -> None:
         for delivery in decision.deliveries
     ]
     if rows:
-        connection.execute(put_new(connection, tables.deliveries), rows)
+        connection.execute(_put_or_release(connection.dialect.name), rows)
 
 
 # ---- the sweep -----------------------------------------------------------------------------------------------

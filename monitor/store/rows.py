@@ -26,19 +26,19 @@ def put(connection: Connection, table: Table, values: Iterable[str]) -> Any:
 
 @cache
 def _put_new(dialect: str, table: Table) -> Any:
-    return _insert(dialect, table).on_conflict_do_nothing()
+    return insert_into(dialect, table).on_conflict_do_nothing()
 
 
 @cache
 def _put(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
-    statement = _insert(dialect, table)
+    statement = insert_into(dialect, table)
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={column: statement.excluded[column] for column in columns},
     )
 
 
-def _insert(dialect: str, table: Table) -> Any:
+def insert_into(dialect: str, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT, which both databases have and SQL does not."""
     return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 

@@ -128,6 +128,49 @@ async def test_what_was_held_can_be_sent_and_says_why_it_was_held(store):
     assert await store.due_targets(NOON + HOUR) == (("slack", "C0METALS"),)
 
 
+async def test_what_is_held_is_told_when_another_outlet_has_it_too(store):
+    log = Log()
+    few = replace(POLICY, most_per_feed=1)
+    scoop = a_story("Copper prices rise again in Almaty")
+    copy = a_story("Copper prices rise again in Almaty", feed=OTHER, source="Another outlet")
+    await store.record_poll(polled(a_story("Copper, report 0"), scoop, copy))
+    take_in = intake(store, log, policy=few)
+    for story in (a_story("Copper, report 0"), scoop, copy):
+        await take_in(story.id, 1)
+    rows = await store.read(deliveries.listing)
+    assert [(row.state, row.reason) for row in rows] == [("pending", ""), ("pending", "")]
+    assert len({row.alert for row in rows}) == 2
+    assert len(log.nudges) == 2
+
+
+async def test_what_was_held_is_told_when_it_is_revised_after_the_storm(store):
+    now = [0.0]
+    scoop = a_story("Copper scoop")
+    await store.record_poll(polled(a_story("Copper, report 0"), scoop))
+    take_in = intake(store, policy=replace(POLICY, most_per_feed=1), storms=Storms(steady=lambda: now[0]))
+    await take_in(a_story("Copper, report 0").id, 1)
+    await take_in(scoop.id, 1)
+    now[0] = 700.0
+    await store.record_poll(polled(replace(scoop, revision=2, summary="More is known.")))
+    await take_in(scoop.id, 2)
+    assert [row.state for row in await store.read(deliveries.listing)] == ["pending", "pending"]
+
+
+async def test_each_storm_of_a_day_is_told_of_and_one_that_goes_on_only_once(store):
+    operators, now = Operators(), [0.0]
+    take_in = intake(
+        store, policy=replace(POLICY, most_per_feed=2), operators=operators, storms=Storms(steady=lambda: now[0])
+    )  # fmt: skip
+    for n in range(30):
+        now[0] += 150.0 if n < 20 else 1000.0 if n == 20 else 1.0
+        story = a_story(f"Copper, report {n}")
+        await store.record_poll(polled(story))
+        await take_in(story.id, 1)
+    assert len(operators.told) == 2
+    assert len({key for key, _, _ in operators.told}) == 2
+    assert operators.ended == [operators.told[0][0]]
+
+
 async def test_a_storm_is_over_when_its_ten_minutes_are(store):
     operators, now = Operators(), [0.0]
     few = replace(POLICY, most_per_feed=2)
