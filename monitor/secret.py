@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -52,7 +53,8 @@ def read_secret(path: Path) -> tuple[Secret | None, str]:
 
 
 _SECRET_PARAMETER = re.compile(
-    r"(?i)(?<=[?&;])([^=&;#]*(?:token|key|secret|password|passwd|pwd|auth|sig|signature|access)[^=&;#]*)=[^&;#]*"
+    r"(?i)(?<=[?&;])([^=&;#]*(?:token|key|secret|pass(?:word|wd|phrase|code)|pwd|auth|sig|signature|access"
+    r"|(?<![a-z])(?:user|login)?pass(?![a-z]))[^=&;#]*)=[^&;#]*"
 )
 
 
@@ -67,3 +69,8 @@ def masked_url(url: str) -> str:
         netloc = "***@" + netloc.rpartition("@")[2]
     query = _SECRET_PARAMETER.sub(r"\1=***", "?" + parts.query)[1:]
     return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
+
+
+def bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a child process needs of our environment to find its modules: nothing that holds a secret."""
+    return {name: environment[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in environment}

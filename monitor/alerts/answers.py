@@ -48,6 +48,7 @@ class Row:
         means: In words; the answer itself is added behind it.
         counts: Whether it is always the fault of this delivery alone.
         counts_beside: Whether it is so where the target takes others meanwhile.
+        ends_alone: It is given up in the end though its provider takes nothing else either: each try may be a copy.
         trouble: What a person must do, if only a person can help.
     """
 
@@ -55,6 +56,7 @@ class Row:
     state: State = "pending"
     counts: bool = False
     counts_beside: bool = False
+    ends_alone: bool = False
     pauses: Pause | None = None
     pause_for: timedelta | None = None
     plain: bool = False
@@ -206,6 +208,7 @@ _ANSWER_LOST = Row(
     means="the message was written whole but the answer was lost",
     state="ambiguous",
     counts=True,
+    ends_alone=True,
     wait=UNHEARD,
 )
 

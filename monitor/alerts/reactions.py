@@ -56,6 +56,7 @@ def react(
     draw: float,
     plain: bool = False,
     others_taken: bool = False,
+    provider_takes: bool = True,
 ) -> Reaction:
     """Say what follows from a reply.
 
@@ -66,13 +67,15 @@ def react(
         draw: A random number in [0, 1) that spreads the waits.
         plain: The letter was already in its barest form, so there is none to fall back to.
         others_taken: Since this delivery last failed its target took another.
+        provider_takes: Since then its provider took another, from whomever: it is not away, so that this one may be given up.
     """
     if reply.ok:
         return Reaction(state="sent", counts=True, reason="sent")
     row = row_of(channel, reply)
     reason = f"{row.means} ({_said(reply)})"
     counts = row.counts or (row.counts_beside and others_taken)
-    worn_out = counts and _is_worn_out(attempts + 1, first_counted_at, now)
+    may_end = provider_takes or others_taken or row.ends_alone
+    worn_out = counts and may_end and _is_worn_out(attempts + 1, first_counted_at, now)
     if worn_out:
         reason = f"{GIVEN_UP} {attempts + 1} attempts in {PATIENCE // timedelta(hours=1)} hours: {reason}"
     if worn_out or row.state == "dead" or (row.plain and plain):

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -12,6 +14,9 @@ from monitor.errors import FileProblems, MonitorError, OperatorError
 
 FINE, NO, WRONG_USE, OUTSIDE = 0, 1, 2, 3
 """Exit codes: fine; the answer is "no" or problems were found; wrong use; something outside failed."""
+
+HANGING_AFTER_S = 2.0
+"""A thread that goes on for so long after its command is done is not waited for."""
 
 COMMANDS = {
     "init": ("monitor.cli.init", "Make a workspace that runs at once."),
@@ -97,8 +102,21 @@ cli.params.append(_config_option())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and leave with its exit code."""
-    sys.exit(code_of(arguments))
+    """Run a command line and leave with its exit code, whatever hangs."""
+    code = code_of(arguments)
+    if _hangs():
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _hangs() -> bool:
+    """Whether a thread goes on that the interpreter would wait for."""
+    limit = time.monotonic() + HANGING_AFTER_S
+    others = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    for one in others:
+        one.join(max(limit - time.monotonic(), 0))
+    return any(one.is_alive() for one in others)
 
 
 def code_of(arguments: Sequence[str] | None = None) -> int:

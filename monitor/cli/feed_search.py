@@ -66,6 +66,7 @@ def _as_json(address: str, document: Document) -> dict[str, Any]:
 
 async def _search(ctx: click.Context, address: str) -> _Search:
     from monitor.fetch import discovery
+    from monitor.fetch.pages import challenge
 
     async with fetching(ctx) as fetcher:
         page = await fetcher.page(address)
@@ -77,7 +78,8 @@ async def _search(ctx: click.Context, address: str) -> _Search:
         if isinstance(itself, Fetched):
             return _Search({address: itself.document})
         named = await _feeds_at(fetcher, discovery.linked(page.body, page.url))
-        return _Search(named or await _feeds_at(fetcher, discovery.usual(page.url)))
+        detail = challenge(page.guard).detail if page.guard else None
+        return _Search(named or await _feeds_at(fetcher, discovery.usual(page.url)), detail)
 
 
 async def _feeds_at(fetcher: Any, addresses: Iterable[str]) -> dict[str, Document]:

@@ -1,11 +1,11 @@
 """`monitor run`: the service."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Literal
@@ -42,6 +42,13 @@ class Early:
         self.heard.add(number)
 
 
+class Unwaited(ThreadPoolExecutor):
+    """Threads that the end of the loop does not wait for: one that hangs must not hold it up."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="Poll every feed once, tell what matched, and exit (for cron).")
 @click.option("--verbose", is_flag=True, help="Log at debug level.")
@@ -75,7 +82,10 @@ async def _run(settings: Any, once: bool, early: Early) -> int:
 
     if early.asks(*STOPS):
         return FINE
+    asyncio.get_running_loop().set_default_executor(Unwaited(thread_name_prefix="aside"))
     stop, reload = asyncio.Event(), asyncio.Event()
+    if early.asks(*STOPS):
+        stop.set()
     with life.signals(stop, at_once=_leave, reload=reload):
         if early.asks(*STOPS):
             stop.set()
@@ -102,10 +112,14 @@ def _open_more_files() -> None:
     """Take as many open files as this process may have: the usual limit is meant for programs that use `select`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):  # what this system calls a limit is not what it allows
+    while soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < FEW_FILES:
+            break
+        except (ValueError, OSError):  # what this system calls a limit is not what it allows
+            wanted //= 2
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < FEW_FILES:
         import structlog
 
-        structlog.get_logger(__name__).warning("few_open_files", limit=wanted, better=FEW_FILES)
+        structlog.get_logger(__name__).warning("few_open_files", limit=limit, better=FEW_FILES)

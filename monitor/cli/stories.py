@@ -1,5 +1,6 @@
 """`monitor stories`: what was stored, found by words, id or address."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -80,7 +81,9 @@ def show(ctx: click.Context, story: str, as_json: bool) -> int:
 
 @stories.command("retry")
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--dead", is_flag=True, help="Every story whose judging failed.")
+@click.option(
+    "--dead", is_flag=True, help="Every story whose judging failed; messages of no such story are dropped."
+)
 @click.pass_context
 def retry(ctx: click.Context, ids: tuple[str, ...], dead: bool) -> int:
     """Judge stories again whose judging failed; the running service notices within five seconds.
@@ -89,24 +92,27 @@ def retry(ctx: click.Context, ids: tuple[str, ...], dead: bool) -> int:
     """
     if dead == bool(ids):
         raise click.UsageError("name stories, or say --dead")
-    found = wait_for(_revived(settings_of(ctx), ids))
+    found, dropped = wait_for(_revived(settings_of(ctx), ids))
+    for reason in dropped:
+        click.echo(f"a message of no dead story is dropped: {reason}")
     for one in found:
         click.echo(f"{one.story} is judged again: {one.title}")
     missing = [story for story in ids if story not in {one.story for one in found}]
     for story in missing:
         click.echo(f"no judging of a story {story} failed", err=True)
-    if not found and dead:
+    if not found and not dropped and dead:
         click.echo("no story is dead", err=True)
     return NO if missing else FINE
 
 
-async def _revived(settings: Settings, ids: tuple[str, ...]) -> list[DeadStory]:
+async def _revived(settings: Settings, ids: tuple[str, ...]) -> tuple[list[DeadStory], Sequence[str]]:
+    """Revive these, or all; then also drop what belongs to none, and say why it was kept."""
     async with opened_store(settings) as store:
         found: list[DeadStory] = []
         for story in dict.fromkeys(ids) or (None,):
             found += await store.read(partial(dead_stories.listing, story=story))
         await store.revive(found)
-        return found
+        return found, () if ids else await store.clear_other_letters()
 
 
 async def _search(settings: Settings, query: str, limit: int) -> tuple[Judged, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,10 +34,11 @@ def settings_of(ctx: click.Context) -> Settings:
         SettingsError: The file is not there or is wrong.
     """
     file = config_file(ctx)
-    if not file.exists():
-        raise OperatorError(
-            f"there is no {file}: make a workspace with `monitor init DIR`, or name one with --config"
-        )
+    with suppress(PermissionError):  # reading it says so
+        if not file.exists():
+            raise OperatorError(
+                f"there is no {file}: make a workspace with `monitor init DIR`, or name one with --config"
+            )
     settings, warnings = load(file)
     told = ctx.find_root().meta.setdefault("monitor.warned", set())
     for warning in warnings:

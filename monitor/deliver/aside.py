@@ -19,6 +19,7 @@ from typing import Any
 
 from monitor.deliver.render import Templates
 from monitor.deliver.view import View
+from monitor.secret import bare
 
 CPU_S = 0.25
 """Processor time for one text; what is at work inside one call of C is ended after twice as long."""
@@ -100,9 +101,9 @@ class Aside:
 
     async def _started(self) -> asyncio.subprocess.Process:
         self._child = child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "monitor.deliver.aside", str(os.getpid()),
+            sys.executable, "-P", "-s", "-m", "monitor.deliver.aside", str(os.getpid()),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            limit=LINE_LIMIT,
+            env=bare(os.environ), limit=LINE_LIMIT,
         )  # fmt: skip
         assert child.stdin is not None
         assert child.stdout is not None

@@ -7,6 +7,7 @@ line when it begins one and a line when it ended. What it is at when its time is
 import asyncio
 import contextlib
 import json
+import os
 import resource
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from monitor.deliver.render import NAMES, SLACK, Templates, blocks_of, read_sour
 from monitor.deliver.samples import letters
 from monitor.deliver.view import view
 from monitor.located import Place, Problem
+from monitor.secret import bare
 
 CHILD_WALL_S = 15
 CHILD_CPU_S = 12
@@ -95,9 +97,9 @@ async def _try(sources: Mapping[str, str]) -> list[dict[str, Any]]:
 async def _child(sources: Mapping[str, str], names: Iterable[str]) -> list[dict[str, Any]]:
     """What the child wrote, whether it ended by itself or was ended."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor.deliver.trial",
+        sys.executable, "-P", "-s", "-m", "monitor.deliver.trial",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        limit=1_000_000,
+        env=bare(os.environ), limit=1_000_000,
     )  # fmt: skip
     assert child.stdin is not None
     assert child.stdout is not None

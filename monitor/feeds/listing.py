@@ -117,7 +117,11 @@ def is_opml(file: Path) -> bool:
 
 def files(path: Path) -> list[Path]:
     """The files that a path of the settings stands for."""
-    if not path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError:
+        is_folder = False  # reading it says why
+    if not is_folder:
         return [path]
     wanted = (*YAML_SUFFIXES, *OPML_SUFFIXES)
     return sorted(p for p in path.rglob("*") if p.suffix.lower() in wanted and not p.name.startswith("."))

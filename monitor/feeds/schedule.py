@@ -43,7 +43,7 @@ def next_poll(pace: Pace, outcome: Outcome, *, failures: int, now: datetime, dra
     """Choose when to ask again.
 
     The publisher may slow us down but never park us: its hint is held within the pace. A failing feed is asked
-    ever more rarely, up to the longest interval, and never given up.
+    ever more rarely, up to the longest interval, and never given up; `Retry-After` may make that wait longer, not shorter.
 
     Args:
         failures: Failed polls in a row, this one included.
@@ -57,14 +57,20 @@ def next_poll(pace: Pace, outcome: Outcome, *, failures: int, now: datetime, dra
         case Fetched(fresh_for=hint) | NotModified(fresh_for=hint):
             return now + max(pace.usual, min(hint or pace.usual, pace.most)) * jitter
         case Refused(retry_after=asked) if asked is not None:
-            return now + max(min(asked, RETRY_AFTER_MOST), pace.usual) * (1 + JITTER * draw)
+            told = max(min(asked, RETRY_AFTER_MOST), pace.usual) * (1 + JITTER * draw)
+            return now + max(told, _ever_longer(pace, failures) * jitter)
         case Refused() | Unanswered() | Unreadable():
-            if failures < FAILING_AFTER:
-                return now + pace.usual * jitter
-            slower = doubling(pace.usual, max(pace.most, pace.usual), spread=0)
-            return now + slower.wait(failures - FAILING_AFTER + 2, 0.5) * jitter
+            return now + _ever_longer(pace, failures) * jitter
         case _:
             assert_never(outcome)
+
+
+def _ever_longer(pace: Pace, failures: int) -> timedelta:
+    """The usual wait until a feed is failing, then twice as long each time."""
+    if failures < FAILING_AFTER:
+        return pace.usual
+    slower = doubling(pace.usual, max(pace.most, pace.usual), spread=0)
+    return slower.wait(failures - FAILING_AFTER + 2, 0.5)
 
 
 def first_poll(feeds: int, *, usual: timedelta, now: datetime, draw: float) -> datetime:

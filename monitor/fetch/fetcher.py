@@ -23,11 +23,13 @@ from monitor.fetch.descriptors import requests_at_once
 from monitor.fetch.guard import Network
 from monitor.fetch.http import Answer, Client
 from monitor.fetch.lanes import Reader
+from monitor.fetch.pages import challenge
 from monitor.fetch.refusals import Shown, named
 from monitor.secret import Secret
 from monitor.settings import Network_, Polling
 
 CUT = "the transfer was cut off"
+_NO_FEED = frozenset(("html", "not_a_feed", "empty"))
 
 
 class HttpFetcher:
@@ -151,6 +153,9 @@ async def read_in_hand(
 def _outcome(answer: Answer, read: Document | Unreadable) -> Fetched | Unanswered | Unreadable:
     """Join what was said on the way with what was read. Validators are kept for a whole document only."""
     if isinstance(read, Unreadable):
+        if answer.guard and read.reason in _NO_FEED:
+            kind = challenge(answer.guard)
+            return replace(read, reason=kind.reason, detail=kind.detail)
         return read if answer.whole else Unanswered(reason="interrupted", detail=CUT)
     if not answer.whole and read.complete:
         read = replace(read, complete=False, problems=(*read.problems, CUT))

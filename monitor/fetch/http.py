@@ -49,6 +49,7 @@ class Answer:
     Args:
         url: Where it came from after redirects, without user and password.
         whole: False where the transfer was cut off.
+        guard: Who keeps robots out, by the head; so this is a page of theirs unless it turns out to be a feed.
     """
 
     body: bytes
@@ -57,6 +58,7 @@ class Answer:
     whole: bool
     validators: Validators
     fresh_for: timedelta | None
+    guard: str | None = None
 
 
 Reached = Answer | NotModified | Refused | Shown | Unanswered
@@ -186,7 +188,7 @@ async def _judge(response: aiohttp.ClientResponse, asked: Validators) -> Reached
         if not asked.etag and not asked.last_modified:
             return Unanswered(reason="protocol", detail="304, although nothing was asked on a condition")
         return NotModified(validators=_validators(headers, asked.body_hash, asked), fresh_for=fresh_for)
-    if response.status not in (200, 203) or guard_in(headers, response.status):
+    if response.status not in (200, 203):
         return await refusal(response, retry_after(headers, datetime.now(UTC)))
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "", "none", "utf-8"):
@@ -204,6 +206,7 @@ async def _judge(response: aiohttp.ClientResponse, asked: Validators) -> Reached
         whole=whole,
         validators=validators,
         fresh_for=fresh_for,
+        guard=guard_in(headers, response.status),
     )
 
 

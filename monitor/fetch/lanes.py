@@ -12,6 +12,7 @@ from msgspec import structs
 
 from monitor.feeds.outcome import Document, Unreadable
 from monitor.fetch.wire import LENGTH, MAX_REPLY_BYTES, Reply, Request, decode_reply, framed
+from monitor.secret import bare
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ class Child:
             asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-s", "-m", "monitor.fetch.child", *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                env={name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
+                env=bare(os.environ),
             )
         )  # fmt: skip
         try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import feedparser
 
@@ -17,6 +18,7 @@ from monitor.fetch.pages import kind_of
 from monitor.fetch.prefilter import NotAFeed, Prepared, prepare
 from monitor.stories.story import Entry
 
+_MALFORMED = "the document is not well-formed"
 _MAY_BE_PAGES = frozenset(("html", "not_a_feed"))
 _FULL_TEXTS = frozenset(("full-text", "fulltext"))
 """What outlets that write for aggregators call the text of the article, in a namespace of the aggregator's."""
@@ -64,10 +66,19 @@ def parse(
     """
     text = decode(body, content_type)
     try:
-        return _document(text, base or "", seen)
+        return _document(text, _without_query(base or ""), seen)
     except NotAFeed as error:
         page = kind_of(text, asked=asked, came_from=base) if error.reason in _MAY_BE_PAGES else None
         raise NotAFeed(page.reason, page.detail) if page else error from None
+
+
+def _without_query(address: str) -> str:
+    """What links are relative to. Only a link that is a fragment alone would get the query, and with it a key that
+    readers are not to see (RFC 3986 §5.2.2)."""
+    try:
+        return urlsplit(address)._replace(query="").geturl()
+    except ValueError:
+        return ""
 
 
 def _document(text: str, base: str, seen: Mapping[bytes, bytes]) -> Document:
@@ -90,8 +101,13 @@ def _unseen(prepared: Prepared, base: str, seen: Mapping[bytes, bytes]) -> Docum
 
 
 def _with_prints(document: Document, found: Sequence[bytes], seen: Mapping[bytes, bytes]) -> Document:
-    """The document with what its items are known by, unless its entries are not those of the items one by one."""
-    if len(document.entries) != sum(print_ not in seen for print_ in found):
+    """The document with what its items are known by, unless its entries are not those of the items one by one.
+
+    Nor where it is not well-formed: one bad item decides how all are read.
+    """
+    if _MALFORMED in document.problems or len(document.entries) != sum(
+        print_ not in seen for print_ in found
+    ):
         return document
     entries = iter(document.entries)
     names = [seen[print_] if print_ in seen else cut.name(next(entries)) for print_ in found]
@@ -115,11 +131,11 @@ def _read(prepared: Prepared, base: str) -> Document:
     authors = (
         tuple(_authors(feed)) if version.startswith("atom") else ()
     )  # RFC 4287 §4.2.1: they hold for entries too
-    read = tuple(_entry(entry, base, version, authors) for entry in entries if isinstance(entry, dict))
+    read = tuple(_entry(item, base, version, authors) for item in _mappings(entries))
     kept = tuple(entry for entry in read if _says_something(entry))
     problems = list(prepared.problems)
     if parsed.get("bozo"):
-        problems.append("the document is not well-formed")
+        problems.append(_MALFORMED)
     if len(kept) < len(read):
         problems.append(f"{len(read) - len(kept)} items have nothing in them")
     return Document(

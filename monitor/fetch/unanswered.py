@@ -7,7 +7,7 @@ from monitor.fetch.guard import MARK
 
 _NO_LOGIN = 407
 _NO_WAY_ON = frozenset((502, 504))
-_SAYS_PROXY = ("X-Squid-Error", "Proxy-Status")
+_SAYS_PROXY = "X-Squid-Error"
 
 
 def in_words(error: Exception, *, proxied: bool = False) -> Unanswered:
@@ -68,10 +68,12 @@ def refused_by_proxy(status: int) -> Unanswered:
 def is_by_proxy(response: aiohttp.ClientResponse) -> bool:
     """Whether an answer that came through a proxy unencrypted is the proxy's own, as far as that can be told.
 
-    Source: RFC 9110 §15.5.8 (407), §15.6.3 and §15.6.5 (gateways that get no proper answer); RFC 9209 (Proxy-Status).
+    `Proxy-Status` (RFC 9209) does not tell: a server's own network writes it too.
+
+    Source: RFC 9110 §15.5.8 (407), §15.6.3 and §15.6.5 (gateways that get no proper answer).
     """
     status = response.status
-    said = status >= 400 and any(name in response.headers for name in _SAYS_PROXY)
+    said = status >= 400 and _SAYS_PROXY in response.headers
     return said or status == _NO_LOGIN or status in _NO_WAY_ON
 
 

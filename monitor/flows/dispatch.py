@@ -30,6 +30,8 @@ CLAIM_AGAIN_AFTER = timedelta(seconds=2)
 """How long a sender rests when the database refuses."""
 MANY_FAILURES = 5
 """In a row, until operators hear of what may pass by itself: after about a minute."""
+MANY_TARGETS = 3
+"""Whom alerts do not reach for a while, until it is taken for their provider and told as one."""
 LONG_PAUSE = timedelta(minutes=5)
 """Operators hear at once of a provider that asks for more."""
 
@@ -84,6 +86,7 @@ class Dispatch:
         self._look = asyncio.Event()
         self._stopping = False
         self._unknown: set[str] = set()
+        self._claims_refused = False
 
     def use(self, channels: Mapping[str, Channel]) -> None:
         """Send by these from now on. Pauses are over: whatever was wrong with the ones before may be put right."""
@@ -232,9 +235,12 @@ class Dispatch:
                 channel=target.channel, target=target.address, session=self._session, now=self._clock.now()
             )
         except StoreError as error:
-            log.warning("claim_failed", target=f"{target.channel}:{target.address}", reason=str(error))
+            say = log.debug if self._claims_refused else log.warning  # every sender meets the same refusal
+            say("claim_failed", target=f"{target.channel}:{target.address}", reason=str(error))
+            self._claims_refused = True
             await asyncio.sleep(CLAIM_AGAIN_AFTER.total_seconds())  # it is still due, and woken at once again
             return False
+        self._claims_refused = False
         if claimed is None:
             return False
         outcome, reaction = await self._tried(claimed, provider.channel, target)
@@ -254,11 +260,11 @@ class Dispatch:
             reason=outcome.reason or None,
             next_at=outcome.next_at,
         )
-        await self._tell(target, provider, outcome, reaction)
+        await self._tell(target, provider, outcome, reaction, claimed.attempts + 1)
         return claimed.more
 
     async def _tell(
-        self, target: Target, provider: Provider, outcome: Outcome, reaction: Reaction | None
+        self, target: Target, provider: Provider, outcome: Outcome, reaction: Reaction | None, attempts: int
     ) -> None:
         """Operators hear what only a person can put right and what lasts, and that it is over."""
         everybody, one = f"delivery:{target.channel}", f"delivery:{target.channel}:{target.address}"
@@ -266,13 +272,18 @@ class Dispatch:
         breaker = (
             target.breaker if reaction is None or reaction.pauses is not Pause.PROVIDER else provider.breaker
         )
-        trouble = reaction and (reaction.trouble or _lasts(reaction, breaker))
+        lasting = reaction and _lasts(reaction, breaker, attempts)
+        trouble = reaction and (reaction.trouble or lasting)
         if reaction is not None and trouble:
-            if reaction.pauses is Pause.PROVIDER:
+            if not reaction.trouble:
+                provider.troubled.add(target.address)
+            many = not reaction.trouble and len(provider.troubled) >= MANY_TARGETS
+            if reaction.pauses is Pause.PROVIDER or many:
                 await self._operators.tell(everybody, f"Alerts reach nobody by {here}", trouble, broken=here)
             else:
                 await self._operators.tell(one, f"Alerts do not reach {where}", trouble, broken=here)
         elif outcome.state == "sent":
+            provider.troubled.discard(target.address)
             await self._operators.over(everybody, f"Alerts go out by {here} again", "What waited is sent.")
             await self._operators.over(one, f"Alerts reach {where} again", "What waited is sent.")
 
@@ -305,7 +316,7 @@ class Dispatch:
             finding = Unknowable(_bug(claimed.letter, error))
         match finding:
             case Found(reference=reference):
-                target.taken_before.pop(claimed.letter.delivery, None)
+                self._remember(target, claimed.letter, "sent")
                 return Outcome(state="sent", reason="an earlier try had arrived", reference=reference), None
             case Absent():
                 return None
@@ -319,9 +330,9 @@ class Dispatch:
                     first_counted_at=claimed.counted_at,
                     now=self._clock.now(),
                     draw=self._draw(),
-                    others_taken=target.took_others(claimed.letter.delivery),
+                    others_taken=target.took.others(claimed.letter.delivery),
                 )
-                target.remember(claimed.letter.delivery, reaction)
+                self._remember(target, claimed.letter, reaction.state)
                 return _outcome(reaction, reply), reaction
             case _:
                 assert_never(finding)
@@ -335,10 +346,16 @@ class Dispatch:
             now=self._clock.now(),
             draw=self._draw(),
             plain=claimed.letter.plain,
-            others_taken=target.took_others(claimed.letter.delivery),
+            others_taken=target.took.others(claimed.letter.delivery),
+            provider_takes=self._providers[target.channel].took.others(claimed.letter.delivery),
         )
-        target.remember(claimed.letter.delivery, reaction)
+        self._remember(target, claimed.letter, reaction.state)
         return reaction
+
+    def _remember(self, target: Target, letter: Letter, state: str) -> None:
+        """Note what was taken and what failed, by the target and by its provider."""
+        target.took.remember(letter.delivery, state)
+        self._providers[target.channel].took.remember(letter.delivery, state)
 
     def _heed(self, target: Target, provider: Provider, reaction: Reaction | None) -> None:
         """Pause or resume the target and its provider."""
@@ -370,16 +387,24 @@ class Dispatch:
                     letter.delivery, outcome, session=self._session, now=self._clock.now()
                 )
                 return
-            except StoreError as error:
-                log.error("outcome_not_kept", delivery=letter.delivery, reason=str(error))
+            except (
+                Exception
+            ) as error:  # whatever it was: a claim that nobody ends would never be looked at again
+                log.error(
+                    "outcome_not_kept", delivery=letter.delivery, reason=str(error) or type(error).__name__
+                )
+                if not isinstance(error, StoreError):
+                    outcome = replace(outcome, reason=ascii(outcome.reason)[1:-1], reference=None)
                 await asyncio.sleep(KEEP_TRYING_TO_RECORD.total_seconds())
 
 
-def _lasts(reaction: Reaction, breaker: Breaker) -> str | None:
+def _lasts(reaction: Reaction, breaker: Breaker, attempts: int) -> str | None:
     """What to say of a failure that passes by itself, where it has not for a while or will not for long."""
-    if reaction.pauses is None or (
-        breaker.failures < MANY_FAILURES and (reaction.pause_for or timedelta(0)) < LONG_PAUSE
-    ):
+    if reaction.pauses is None:
+        lasts = reaction.counts and reaction.state != "sent" and attempts >= MANY_FAILURES
+    else:
+        lasts = breaker.failures >= MANY_FAILURES or (reaction.pause_for or timedelta(0)) >= LONG_PAUSE
+    if not lasts:
         return None
     return f"{reaction.reason}: what waits is sent when this is over"
 

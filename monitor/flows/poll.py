@@ -107,6 +107,10 @@ class Poll:
         )
         return record.state
 
+    def forget(self, feed: FeedId) -> None:
+        """Keep nothing of a feed that is asked no more."""
+        self._read.pop(feed, None)
+
     async def _kept(
         self, feed: Feed, state: FeedState, outcome: Outcome, *, among_seen: bool
     ) -> tuple[PollRecord, tuple[tuple[StoryId, int], ...]]:

@@ -15,6 +15,7 @@ from monitor.feeds.feed import Feed
 from monitor.feeds.health import FeedHealth, FeedState
 from monitor.feeds.schedule import FAILING_AFTER, first_poll, still_to_wait
 from monitor.flows.poll import Poll
+from monitor.flows.servers import Due, Servers
 from monitor.flows.space import Space
 from monitor.flows.steps import steady
 from monitor.ports import Operators
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 2_000
 """Polls begun and not ended; most of them wait for their turn, of which the fetcher gives 200 at once."""
+OF_ONE_SERVER = 0.1
+"""The share of them that one server may have: still more than it is ever asked at once."""
 ROUND_S = 60.0
 """How often polling says that it goes round when no feed is due."""
 
@@ -59,7 +62,8 @@ class Polling:
         self._interval = interval
         self._spacing = 60 / requests_per_minute if requests_per_minute else 0.0
         self._room = asyncio.Semaphore(at_once)
-        self._heap: list[tuple[float, int, FeedId]] = []
+        self._heap: list[Due] = []
+        self._servers = Servers(max(int(at_once * OF_ONE_SERVER), 1), self._due)
         self._queued: set[FeedId] = set()
         self._order = itertools.count()
         self._states: dict[FeedId, FeedState] = {}
@@ -86,21 +90,24 @@ class Polling:
                 await self._wait_for_the_next()
                 if self._space is not None:
                     await self._space.wait()
-                _, _, feed_id = heapq.heappop(self._heap)
-                feed = self._feeds.get(feed_id)
+                due = heapq.heappop(self._heap)
+                feed = self._feeds.get(due[2])
                 if feed is None:
-                    self._queued.discard(feed_id)
+                    self._forget(due[2])
+                    continue
+                if not self._servers.begins(feed, due):
                     continue
                 await self._start(feed, again=True)
                 if self._spacing:
                     await asyncio.sleep(self._spacing)
         finally:
             self.begun = False
-            self._heap.clear()
-            self._queued.clear()
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            self._servers.release()
+            self._heap.clear()
+            self._queued.clear()
 
     async def replace(self, feeds: Sequence[Feed]) -> None:
         """Follow these feeds from now on: new ones soon, those that are gone no more, the others when they are due.
@@ -112,6 +119,7 @@ class Polling:
         self._states |= await self._poll.store.feed_states([feed.id for feed in new])
         self._feeds = {feed.id: feed for feed in feeds}
         self._queue(new)
+        self._servers.release()
         self._hasten(changed)
 
     async def _load(self) -> None:
@@ -129,16 +137,24 @@ class Polling:
             self._push(still_to_wait(due, state.polled_at, now=now), feed.id)
 
     def _hasten(self, feeds: Collection[FeedId]) -> None:
-        """Let these be due now; one that is being asked is left alone."""
+        """Let these be due now; one that is being asked is so when that ends."""
         now = self._steady()
         self._heap = [(now if feed in feeds else due, order, feed) for due, order, feed in self._heap]
         heapq.heapify(self._heap)
         self._changed.set()
 
     def _push(self, wait: timedelta, feed: FeedId) -> None:
-        due = self._steady() + wait.total_seconds()
-        heapq.heappush(self._heap, (due, next(self._order), feed))
+        self._due((self._steady() + wait.total_seconds(), next(self._order), feed))
+
+    def _due(self, due: Due) -> None:
+        heapq.heappush(self._heap, due)
         self._changed.set()
+
+    def _forget(self, feed: FeedId) -> None:
+        """It is in the list no more, and its turn has come."""
+        self._queued.discard(feed)
+        self._states.pop(feed, None)
+        self._poll.forget(feed)
 
     async def _wait_for_the_next(self) -> None:
         """Sleep until the first feed is due, and say now and then that this goes round."""
@@ -169,7 +185,11 @@ class Polling:
         ended = not state.failures and before.health is FeedHealth.FAILING
         if self._operators is None or not (began or ended):
             return
-        failing = sum(other.health is FeedHealth.FAILING for other in self._states.values())
+        failing = sum(
+            other.health is FeedHealth.FAILING
+            for feed_id, other in self._states.items()
+            if feed_id in self._feeds
+        )
         if ended:
             for words in about_answering(feed, failing=failing, of=len(self._feeds)):
                 await self._operators.over(*words)
@@ -194,7 +214,14 @@ class Polling:
             )
         finally:
             self._room.release()
-            after = self._states.get(feed.id, FeedState())
-            if again and after.next_at is not None:
-                wait = still_to_wait(after.next_at, after.polled_at, now=self._poll.clock.now())
-                self._push(wait, feed.id)
+            if again:
+                self._servers.ended(feed)
+                self._push(self._until_next(feed), feed.id)
+
+    def _until_next(self, asked: Feed) -> timedelta:
+        """How long to wait after a poll: not at all where the login that it asked with has been changed meanwhile."""
+        if self._feeds.get(asked.id, asked).headers != asked.headers:
+            return timedelta(0)
+        after = self._states.get(asked.id, FeedState())
+        now = self._poll.clock.now()
+        return still_to_wait(after.next_at or now, after.polled_at, now=now)

@@ -58,7 +58,11 @@ def look(paths: Iterable[Path]) -> Look:
     seen: set[tuple[str, int, int, int]] = set()
     for path in paths:
         files = [path]
-        if path.is_dir():
+        try:
+            is_folder = path.is_dir()
+        except OSError:
+            continue  # it may not be looked at; whoever reads it says so
+        if is_folder:
             files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
         for file in files[:MOST_FILES]:
             try:

@@ -13,6 +13,7 @@ from monitor.flows.steps import Steps, steady
 from monitor.ports import Clock, Operators, Publisher
 from monitor.settings import Keep
 from monitor.store import workers
+from monitor.store.clock import AWAY_FOR, DOUBTFUL_FROM
 from monitor.store.keep import Limits
 from monitor.stories.ids import SessionId, StoryId
 
@@ -29,11 +30,8 @@ SIGHTINGS_KEPT = timedelta(days=90)
 
 TOLD_OF_FROM = timedelta(minutes=5)
 """Operators hear of a clock that was set by as much."""
-DOUBTFUL_FROM = timedelta(hours=1)
-"""A clock that was set by as much may be wrong now: nothing is dropped for its age until it went on for a day."""
 DOUBTED_FOR_S = 86_400.0
-AWAY_FOR = timedelta(days=30)
-"""A service that seems to have been away for longer may have a wrong clock too."""
+"""Nothing is dropped for its age until a clock that may be wrong went on for a day."""
 
 IF_WRONG = "If it is wrong, put it right: while it is far ahead, what publishers date today counts as too old to tell."
 
@@ -52,8 +50,6 @@ class SweepStore(Protocol):
     async def read(self, work: Callable[..., T]) -> T: ...
 
     async def clock_was_set(self, by: timedelta, *, now: datetime) -> None: ...
-
-    async def withdraw_offers(self) -> None: ...
 
     async def forget(self, *, claims_before: datetime, sessions_before: datetime) -> None: ...
 
@@ -132,7 +128,6 @@ class Sweep:
         now = self.clock.now()
         if self._step:
             await self._heed(self._step, now)
-            self._step = timedelta(0)
         if self._doubted_until is None:
             self._doubted_until = await self._doubted_at_start(now)
         if await self.store.renew_session(self.session, now):
@@ -149,8 +144,8 @@ class Sweep:
     async def _heed(self, step: timedelta, now: datetime) -> None:
         """The clock was set: what waits by the old one would wait too long, or be given up too early."""
         await self.store.clock_was_set(step, now=now)
+        self._step = timedelta(0)
         if step < timedelta(0):
-            await self.store.withdraw_offers()
             self._everything = True
         if abs(step) >= DOUBTFUL_FROM:
             self._doubted_until = self.steady() + DOUBTED_FOR_S
@@ -160,16 +155,18 @@ class Sweep:
             await self.operators.tell("clock", "The clock of this machine was set", _about(step, now))
 
     async def _doubted_at_start(self, now: datetime) -> float:
-        """Until when nothing is dropped for its age: at once, or after a day where nobody ran for a suspiciously long time."""
+        """Until when nothing is dropped for its age: a day from when the clock became doubtful, whoever ran then."""
+        doubted_at = await self.store.read(workers.clock_doubted_at)
+        if doubted_at is None:
+            return 0.0
         others = [one for one in await self.store.read(workers.latest) if one.session != self.session]
         last = max((one.renewed_at for one in others), default=now)
-        if now - last <= AWAY_FOR:
-            return 0.0
-        log.warning("clock_doubted", last_run_at=last)
-        if self.operators is not None:
+        if now - last > AWAY_FOR:
+            log.warning("clock_doubted", last_run_at=last)
             text = f"It says {now:%Y-%m-%d %H:%M} UTC; the service last ran on {last:%Y-%m-%d}. {IF_WRONG}"
-            await self.operators.tell("clock:start", "Is the clock of this machine right?", text)
-        return self.steady() + DOUBTED_FOR_S
+            if self.operators is not None:
+                await self.operators.tell("clock:start", "Is the clock of this machine right?", text)
+        return self.steady() + min(DOUBTED_FOR_S - (now - doubted_at).total_seconds(), DOUBTED_FOR_S)
 
     async def _forget(self, now: datetime) -> None:
         """Drop a little of what is old; while there is more, the next pass goes on, and then rests for an hour."""

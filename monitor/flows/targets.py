@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from monitor.alerts.breaker import CLOSED, Breaker
-from monitor.alerts.reactions import Reaction
 from monitor.ports import Channel
 from monitor.stories.ids import DeliveryId
 
@@ -25,6 +24,32 @@ RATES = {"slack": Rate(burst=3, every=timedelta(seconds=1))}
 """Source: docs.slack.dev/apis/web-api/rate-limits (chat.postMessage: one a second for each channel, with short bursts)."""
 
 
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class Taken:
+    """What somebody took in this process, to tell one who is away from one who refuses a single delivery."""
+
+    count: int = 0
+    _before: dict[DeliveryId, int] = field(default_factory=dict)
+    """How many had been taken when a delivery last failed that is still on its way."""
+
+    def others(self, delivery: DeliveryId) -> bool:
+        """Whether another was taken since a delivery last failed: then they are not away."""
+        return self.count > self._before.get(delivery, self.count)
+
+    def remember(self, delivery: DeliveryId, state: str) -> None:
+        """Count what was taken, and note what failed."""
+        self._before.pop(delivery, None)
+        if state == "sent":
+            self.count += 1
+        elif state != "dead":
+            self._before[delivery] = self.count
+        while len(self._before) > MOST_REMEMBERED:
+            del self._before[next(iter(self._before))]
+
+
 @dataclass(slots=True)
 class Provider:
     """What the targets of one channel share."""
@@ -33,6 +58,9 @@ class Provider:
     breaker: Breaker = CLOSED
     limited: "Target | None" = None
     """Who was asked to slow down since the provider last took anything."""
+    took: Taken = field(default_factory=Taken)
+    troubled: set[str] = field(default_factory=set)
+    """Addresses of which operators were told that alerts do not reach them for a while."""
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     probe: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -47,22 +75,7 @@ class Target:
     sender: asyncio.Task[None] | None = None
     woken: bool = False
     sent_at: list[float] = field(default_factory=list)
-    taken: int = 0
-    """How many it took in this process."""
-    taken_before: dict[DeliveryId, int] = field(default_factory=dict)
-    """How many it had taken when a delivery last failed that is still on its way."""
-
-    def took_others(self, delivery: DeliveryId) -> bool:
-        """Whether it took another since a delivery last failed: then it is not away."""
-        return self.taken > self.taken_before.get(delivery, self.taken)
-
-    def remember(self, delivery: DeliveryId, reaction: Reaction) -> None:
-        """Count what it took, and note who failed."""
-        self.taken_before.pop(delivery, None)
-        if reaction.state == "sent":
-            self.taken += 1
-        elif reaction.state != "dead":
-            self.taken_before[delivery] = self.taken
+    took: Taken = field(default_factory=Taken)
 
     async def in_time(self) -> None:
         """Wait until it may be told again."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from monitor.alerts.decide import Decision, NewDelivery
-from monitor.alerts.letter import Letter, Reason
+from monitor.alerts.letter import Letter, Reason, Stage
 from monitor.alerts.routes import Route
 from monitor.alerts.trouble import notice
 from monitor.errors import StoreError
@@ -93,7 +93,7 @@ class Trouble:
             self._sent.discard(delivery.id)
             log.exception("notice_failed", channel=delivery.route.channel)
             return
-        if not reply.ok:
+        if not reply.ok and reply.stage is not Stage.WRITTEN:  # else it may have arrived
             self._sent.discard(delivery.id)
         log.info("notice_sent_past_the_store", channel=delivery.route.channel, outcome=reply.code)
 

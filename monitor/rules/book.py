@@ -47,7 +47,14 @@ def read(
     found = _Found()
     files: list[Path] = []
     for path in paths:
-        below = list(_files(path))
+        try:
+            below = list(_files(path))
+        except OSError as error:
+            reason = (error.strerror or "error").lower()
+            place = Place(_name(Path(error.filename or path), relative_to))
+            hint = "make it readable for this service"
+            found.problems.append(Problem(place, f"cannot look at it: {reason}", hint))
+            continue
         if not below:
             message = "there are no rule files in this folder" if path.is_dir() else "there is no such file"
             severity: Severity = "warning" if path.is_dir() else "error"
@@ -87,6 +94,9 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
+        next(
+            path.iterdir(), None
+        )  # a folder that may not be listed is not empty: this raises, the next line does not
         # Names with a dot in front are editors' locks and the hidden copies that Kubernetes makes of a mounted folder.
         for file in sorted(path.rglob("*")):
             parts = file.relative_to(path).parts

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from types import FrameType
 
 import structlog
 
@@ -24,6 +26,9 @@ log = structlog.get_logger(__name__)
 RESTARTS = doubling(timedelta(seconds=1), timedelta(seconds=30))
 HEALTHY_AFTER = timedelta(minutes=5)
 ONCE_WITHIN = timedelta(minutes=30)
+
+STOP_AT_MOST_S = 24.0
+"""A stop that takes longer hangs, on a disk or a folder that does not answer."""
 
 
 async def run(
@@ -165,7 +170,8 @@ def signals(
 ) -> Iterator[None]:
     """Let SIGTERM and SIGINT stop the service in good order, and SIGHUP set `reload`; a second stop calls `at_once`.
 
-    When the block has ended there is nothing left to stop, and no signal changes how the process ends.
+    So does a stop that hangs. When the block has ended there is nothing left to stop: a first signal changes nothing
+    about how the process ends, a second one still ends it at once.
     """
     loop = asyncio.get_running_loop()
 
@@ -174,7 +180,15 @@ def signals(
             at_once()
         log.info("stop_asked", signal=number.name)
         stop.set()
+        _limited(at_once)
 
+    def asked_late(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            at_once()
+        stop.set()
+
+    if stop.is_set():
+        _limited(at_once)
     stops = (signal.SIGTERM, signal.SIGINT)
     for number in stops:
         loop.add_signal_handler(number, asked, number)
@@ -185,4 +199,16 @@ def signals(
     finally:
         for number in (*stops, signal.SIGHUP):
             loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, asked_late if number in stops else signal.SIG_IGN)
+
+
+def _limited(at_once: Callable[[], None]) -> None:
+    """End a stop that hangs, even where it holds the loop."""
+
+    def hangs() -> None:
+        log.error("stop_hangs", after_s=STOP_AT_MOST_S)
+        at_once()
+
+    limit = threading.Timer(STOP_AT_MOST_S, hangs)
+    limit.daemon = True
+    limit.start()

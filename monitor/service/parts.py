@@ -166,7 +166,13 @@ async def _closed(service: Service) -> None:
 
 
 async def _stopped(service: Service) -> None:
-    await asyncio.gather(service.stream.stop(), service.dispatch.stop(STOP_WITHIN))
+    """Both to their end, whatever the other raises: what is under way needs the store, which closes next."""
+    ends = await asyncio.gather(
+        service.stream.stop(), service.dispatch.stop(STOP_WITHIN), return_exceptions=True
+    )
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
 
 
 def _joined(

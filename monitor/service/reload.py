@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from monitor.deliver import channels, trial
-from monitor.errors import SettingsError
+from monitor.errors import SettingsError, StoreError
 from monitor.located import errors
 from monitor.service.parts import Service, SystemClock
 from monitor.service.written import operators_of, policy_of, read_written, routes_of, wrong_beside
@@ -42,7 +42,10 @@ async def reloaded(service: Service) -> None:
         service.channels = channels.build(settings.slack, settings.email, press=service.press)
         service.dispatch.use(service.channels)
         service.trouble.channels = service.channels
-        await service.store.hasten(SystemClock().now())
+        try:
+            await service.store.hasten(SystemClock().now())
+        except StoreError as error:  # what waits is sent when it is due all the same
+            log.warning("outbox_not_hastened", reason=str(error))
         service.dispatch.look()
     service.settings = settings
     log.info("files_reloaded", feeds=len(force.feeds), rules=len(written.desk.rules))

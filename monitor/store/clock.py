@@ -15,7 +15,7 @@ from sqlalchemy import (
     update,
 )
 
-from monitor.store import tables
+from monitor.store import decisions, tables, workers
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NOTICED = timedelta(seconds=5)
 """A smaller difference delays nothing that matters."""
+
+DOUBTFUL_FROM = timedelta(hours=1)
+"""A clock that was set by as much may be wrong now."""
+AWAY_FOR = timedelta(days=30)
+"""Where the service seems to have been away for longer, the clock may be wrong too."""
 
 WAITING = ("pending", "ambiguous")
 OPEN = (*WAITING, "sending")
@@ -33,13 +38,16 @@ def shift(connection: Connection, by: timedelta, *, now: datetime) -> None:
 
     What waits is due when it would have been, and never later than was chosen when it was written: that is known of what
     was never tried; what was, is tried again now. Patience with a provider, and the time from which it is asked about a
-    try, move with the clock. Nothing that happened is in the future.
+    try, move with the clock. Nothing that happened is in the future: an alert told "in 2040" would make copies of all
+    that its story's other feeds bring until then.
 
     Args:
         by: How far, below zero where it was set back. Where it was set more than once, the sum; the rules hold all the same.
         now: What it says since.
     """
-    table, sessions = tables.deliveries, tables.workers
+    if abs(by) >= DOUBTFUL_FROM:
+        workers.doubt_clock(connection, now)
+    table = tables.deliveries
     connection.execute(
         update(table).where(table.c.state.in_(OPEN)).values(counted_at=_moved(table.c.counted_at, by, now))
     )
@@ -53,14 +61,27 @@ def shift(connection: Connection, by: timedelta, *, now: datetime) -> None:
     connection.execute(
         update(table).where(table.c.state.in_(WAITING), _whole(table.c.next_at) > due).values(next_at=due)
     )
-    when = {name: _moved(sessions.c[name], by, now) for name in ("started_at", "renewed_at", "ended_at")}
-    connection.execute(update(sessions).where(sessions.c.renewed_at > now).values(when))
+    for happened, names in (
+        (tables.workers, ("renewed_at", "started_at", "ended_at")),
+        (tables.claims, ("claimed_at",)),
+        (tables.sightings, ("last_seen_at",)),
+    ):
+        when = {name: _moved(happened.c[name], by, now) for name in names}
+        connection.execute(update(happened).where(happened.c[names[0]] > now).values(when))
+    decisions.withdraw_offers(connection)
 
 
 def since_the_last_run(connection: Connection, now: datetime) -> None:
-    """Where the clock is behind what the last session wrote, it was set back while nobody ran, by that at least."""
+    """Where the clock is behind what the last session wrote, it was set back while nobody ran, by that at least.
+
+    Where it is far ahead of that, it may be wrong.
+    """
     last = connection.execute(select(func.max(tables.workers.c.renewed_at))).scalar()
-    if last is not None and last - now > NOTICED:
+    if last is None:
+        return
+    if now - last > AWAY_FOR:
+        workers.doubt_clock(connection, now)
+    if last - now > NOTICED:
         log.warning("clock_was_set_back", last_run_at=last)
         shift(connection, now - last, now=now)
 

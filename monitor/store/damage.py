@@ -25,11 +25,18 @@ def note(path: Path) -> Path:
 
 
 def watch(engine: Engine, path: Path) -> None:
-    """Note it when an answer of this engine's database shows damage."""
+    """Note it when an answer of this engine's database shows damage; where no note can be written, the log has it."""
+    logged = False
 
     def failed(context: ExceptionContext) -> None:
-        if _is_damage(context.original_exception):
-            _keep(path, context.original_exception)
+        nonlocal logged
+        error = context.original_exception
+        if not _is_damage(error):
+            return
+        noted = _noted(path, error)
+        if noted or (noted is None and not logged):
+            logged = True
+            log.error("database_damaged", database=str(path), reason=str(error))
 
     event.listen(engine, "handle_error", failed)
 
@@ -37,10 +44,10 @@ def watch(engine: Engine, path: Path) -> None:
 def known(path: Path) -> str | None:
     """What was found, and when, in words; None where nothing was."""
     try:
-        found = note(path).read_text(encoding="utf-8").strip()
+        found = note(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return None
-    return f"{path} is damaged ({found}): `monitor db check` says where"
+    return f"{path} is damaged ({found or 'the note of it is empty'}): `monitor db check` says where"
 
 
 def forget(path: Path) -> None:
@@ -54,8 +61,13 @@ def _is_damage(error: BaseException) -> bool:
     return code is not None and (code & 0xFF in sqlite.DAMAGED or code in READ_FAILED)
 
 
-def _keep(path: Path, error: BaseException) -> None:
-    """Note the first finding; where not even that can be written, the next finding tries again."""
-    with suppress(FileExistsError), note(path).open("x", encoding="utf-8") as file:
-        log.error("database_damaged", database=str(path), reason=str(error))
-        file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {error}\n")
+def _noted(path: Path, error: BaseException) -> bool | None:
+    """Whether this is the first finding, now noted; None where it cannot be: then the next finding tries again."""
+    try:
+        with note(path).open("x", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {error}\n")
+    except FileExistsError:
+        return False
+    except OSError:
+        return None
+    return True

@@ -46,6 +46,18 @@ def listing(connection: Connection, story: str | None = None, *, limit: int = 10
     ]
 
 
+def clear_other_letters(connection: Connection) -> Sequence[str]:
+    """Drop messages with which no dead story came, so that nothing is left to judge again; gives why each was kept."""
+    stories, letters = tables.stories, tables.dead_letters
+    died = select(stories.c.id).where(
+        stories.c.id == letters.c.story,
+        stories.c.revision == letters.c.revision,
+        stories.c.verdict == Verdict.DEAD.value,
+    )
+    gone = connection.execute(delete(letters).where(~died.exists()).returning(letters.c.reason))
+    return gone.scalars().all()
+
+
 def revive(connection: Connection, dead: Sequence[DeadStory]) -> None:
     """Have them judged again: the running service offers them within seconds, or the next one at its start."""
     stories, letters = tables.stories, tables.dead_letters

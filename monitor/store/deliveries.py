@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from monitor.alerts.letter import Copy, Letter, Reason, Span
 from monitor.alerts.reactions import GIVEN_UP
 from monitor.rules.rule import Priority
-from monitor.store import tables
+from monitor.store import restored, tables
 from monitor.store.rows import story_of
 from monitor.stories.ids import DeliveryId, RuleId, SessionId, StoryId
 
@@ -165,11 +165,18 @@ def record(
 
 
 def hasten(connection: Connection, now: datetime) -> int:
-    """Make due whatever failed and waits for its next try: what stood in its way may be put right."""
+    """Make due whatever failed and waits for its next try: what stood in its way may be put right.
+
+    A mail that may have arrived is not: nobody can be asked, and each repeat may be one copy more.
+    """
     table = tables.deliveries
     done = connection.execute(
         update(table)
-        .where(table.c.state.in_(WAITING), table.c.tried_at.is_not(None), table.c.next_at > now)
+        .where(
+            or_(table.c.state == "pending", and_(table.c.state == "ambiguous", table.c.channel != "email")),
+            table.c.tried_at.is_not(None),
+            table.c.next_at > now,
+        )
         .values(next_at=now)
     )
     return done.rowcount
@@ -218,19 +225,25 @@ def earliest(connection: Connection, after: datetime) -> datetime | None:
 def retry(connection: Connection, delivery: DeliveryId, *, now: datetime) -> str | None:
     """Make an open delivery due now, as if it had never been tried; one that may have arrived is asked about first.
 
+    It may have where nobody knows of an earlier try, and where a backup was put in place since.
+
     Returns:
         Its state before; None where there is no such delivery. Only one that was open is changed.
     """
     table = tables.deliveries
-    row = connection.execute(select(table.c.state, table.c.reason).where(table.c.id == delivery)).first()
+    row = connection.execute(select(table).where(table.c.id == delivery)).first()
     if row is None or row.state not in OPEN:
         return row.state if row else None
-    unsure = row.state == "ambiguous" or row.reason.startswith(GIVEN_UP)
+    unsure = row.state == "ambiguous" or GIVEN_UP in row.reason
+    claimed_at, made = row.claimed_at, restored.made_at(connection)
+    if not unsure and made is not None and restored.may_be_told(row, made):
+        unsure, claimed_at = True, made
     _settle(
         connection,
         delivery,
         state="ambiguous" if unsure else "pending",
         next_at=now,
+        claimed_at=claimed_at,
         attempts=0,
         counted_at=None,
         ended_at=None,

@@ -6,8 +6,9 @@ what feeds say, so a story that is seen again leads to the same delivery: a prov
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, Row, or_, update
 
 from monitor.alerts.decide import Decision
 from monitor.store import tables
@@ -44,6 +45,13 @@ def doubt_waiting(connection: Connection, made: datetime) -> None:
         )
         .values(state="ambiguous", claimed_at=made, reason=REASON)
     )
+
+
+def may_be_told(delivery: Row[Any], made: datetime) -> bool:
+    """Whether somebody may have had a delivery sent since the copy was made: it was open then, or may have been written."""
+    if delivery.claimed_at is not None and delivery.claimed_at > made + MARGIN:
+        return False
+    return bool(delivery.created_at <= made + NEW_FEEDS_FOR)
 
 
 def doubt(connection: Connection, decision: Decision, made: datetime) -> None:

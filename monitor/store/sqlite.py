@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -31,7 +31,8 @@ def open_engine(path: Path) -> Engine:
     with SQLITE_BUSY_SNAPSHOT, so writers take the lock first).
     """
     engine = create_engine(
-        f"sqlite:///{path}",
+        # A path that is written into an address as it is ends at its first "?".
+        URL.create("sqlite", database=str(path.absolute())),
         poolclass=QueuePool,
         pool_size=4,
         max_overflow=0,
@@ -43,9 +44,13 @@ def open_engine(path: Path) -> Engine:
 
 
 def reading(path: Path) -> sqlite3.Connection:
-    """A connection of the driver's own that changes nothing in a file."""
+    """A connection of the driver's own that changes nothing in a file.
+
+    Where a change was cut short and left its journal, nobody can read the file before SQLite has undone that change.
+    """
+    mode = "rw" if path.with_name(path.name + "-journal").exists() else "ro"
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro",
+        f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=BUSY_TIMEOUT_MS / 1000,
         isolation_level=None,

@@ -198,6 +198,10 @@ class Store:
         """Have stories judged again whose judging failed."""
         await self._database.write(lambda c: dead.revive(c, stories))
 
+    async def clear_other_letters(self) -> Sequence[str]:
+        """Drop messages that could not be worked on and made no story dead; gives why each was kept."""
+        return await self._database.write(dead.clear_other_letters)
+
     async def hasten(self, now: datetime) -> int:
         """Make due whatever failed and waits; gives how many."""
         return await self._database.write(lambda c: deliveries.hasten(c, now))
@@ -233,7 +237,7 @@ class Store:
         return await self._database.write(work)
 
     async def clock_was_set(self, by: timedelta, *, now: datetime) -> None:
-        """Put right what waits, and who was renewed when, after the clock was set by so much."""
+        """Put right what waits, and when things happened, after the clock was set by so much."""
         await self._database.write(lambda c: clock.shift(c, by, now=now))
 
     async def end_session(self, session: SessionId, now: datetime) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from monitor.store import tables
 from monitor.stories.ids import SessionId
 
 DEAD_AFTER = timedelta(seconds=15)
+
+CLOCK_DOUBTED = SessionId("clock-doubted")
+"""No run of a worker, but the instant since which the clock may be wrong: kept among them, it is set back with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,25 @@ def alive(connection: Connection, now: datetime) -> tuple[SessionId, ...]:
 
 def latest(connection: Connection) -> Sequence[Worker]:
     """The last sessions, newest first."""
-    rows = connection.execute(select(tables.workers).order_by(tables.workers.c.started_at.desc()).limit(10))
+    table = tables.workers
+    rows = connection.execute(
+        select(table).where(table.c.session != CLOCK_DOUBTED).order_by(table.c.started_at.desc()).limit(10)
+    )
     return [Worker(**row._mapping) for row in rows]
+
+
+def doubt_clock(connection: Connection, now: datetime) -> None:
+    """Keep that the clock may be wrong since now."""
+    table = tables.workers
+    connection.execute(delete(table).where(table.c.session == CLOCK_DOUBTED))
+    begin(connection, CLOCK_DOUBTED, now, alone=False)
+    end(connection, CLOCK_DOUBTED, now)
+
+
+def clock_doubted_at(connection: Connection) -> datetime | None:
+    """Since when the clock may be wrong, or may have been; None where it was not doubted for long."""
+    table = tables.workers
+    return connection.execute(select(table.c.started_at).where(table.c.session == CLOCK_DOUBTED)).scalar()
 
 
 def forget(connection: Connection, *, before: datetime) -> None:

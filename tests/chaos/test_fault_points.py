@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from monitor.faults import Point
-from monitor.flows.dispatch import AT_ONCE
+from monitor.flows.targets import AT_ONCE
 from tests.chaos.newsroom import Newsroom
 
 pytestmark = pytest.mark.chaos

@@ -278,3 +278,63 @@ def test_while_the_clock_was_never_set_a_new_feeds_past_is_no_news():
     )
     got = decide(entry, (a_match(),), routes=(a_route(),), policy=POLICY, now=NOON)
     assert got.verdict is Verdict.BASELINE
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["while it runs", "while nobody runs"])
+async def test_a_restart_does_not_end_the_doubt_about_the_clock(store, machine, running):
+    await store.begin_session(ME, machine.clock.now(), alone=True)
+    await told(store, matches=())
+    flow = sweep(store, machine)
+    await flow.once()
+    machine.clock.forward(5000 * DAY)
+    if running:
+        await flow.once()
+    for name in ("next", "after"):
+        machine.goes_on(MINUTE)
+        session = SessionId(name)
+        await store.begin_session(session, machine.clock.now(), alone=True)
+        flow = sweep(store, machine)
+        flow.session = session
+        await flow.once()
+        assert await count(store, tables.stories) == 1
+    assert [one.session for one in await store.read(workers.latest)] == ["after", "next", ME]
+    machine.goes_on(timedelta(seconds=DOUBTED_FOR_S + 1))
+    await flow.once()
+    assert await count(store, tables.stories) == 0
+
+
+async def test_what_happened_in_the_future_is_moved_back_with_the_clock(store, machine):
+    flow = sweep(store, machine)
+    await flow.once()
+    machine.clock.forward(400 * DAY)
+    await flow.once()
+    await told(store, now=machine.clock.now())
+    machine.clock.forward(-400 * DAY)
+    await flow.once()
+    claimed = await store.read(lambda c: c.execute(select(func.max(tables.claims.c.claimed_at))).scalar())
+    assert claimed == machine.clock.now()
+
+
+async def test_a_step_is_heeded_once_and_what_was_offered_is_withdrawn_with_it(store, machine):
+    flow = sweep(store, machine)
+    await flow.once()
+    await store.record_poll(polled(a_story()))
+    await store.stale(offered_before=NOON + HOUR, now=NOON, limit=10)
+    await store.clock_was_set(-HOUR, now=NOON - HOUR)
+    assert len(await store.stale(offered_before=NOON - 2 * HOUR, now=NOON, limit=10)) == 1
+
+    async def refuses(*_, **__):
+        raise StoreError("the disk is full")
+
+    steps, real = [], store.clock_was_set
+
+    async def kept(by, *, now):
+        steps.append(by)
+        await real(by, now=now)
+
+    flow.store.clock_was_set, flow.store.renew_session = kept, refuses
+    machine.clock.forward(-HOUR)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await flow.once()
+    assert steps == [-HOUR]

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from monitor.alerts.letter import Found, Reply, Stage, Unknowable
+from monitor.alerts.reactions import GIVEN_UP
 from monitor.errors import StoreError
 from monitor.flows import dispatch as dispatching
 from monitor.flows import targets as module
@@ -423,3 +425,85 @@ async def test_one_target_is_told_a_burst_then_at_the_providers_pace(store, monk
     await sent(flow, clock, MINUTE)
     for first, third in zip(times, times[2:], strict=False):
         assert third - first >= 0.1 * 0.99
+
+
+async def test_a_database_that_refuses_claims_is_said_once_and_again_after_it_took_one(store):
+    refusing = True
+
+    class Refusing:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        async def claim(self, **asked):
+            if refusing:
+                raise StoreError("no room")
+            return await store.claim(**asked)
+
+    with structlog.testing.capture_logs() as logs:
+        flow = dispatch(Refusing(), Clock(), slack=Sink())
+        for address in ("C1", "C2", "C3"):
+            flow._wake("slack", address)
+        await flow.idle()
+        refusing = False
+        flow._wake("slack", "C1")
+        await flow.idle()
+        refusing = True
+        flow._wake("slack", "C1")
+        await flow.idle()
+    said = [line["log_level"] for line in logs if line["event"] == "claim_failed"]
+    assert said == ["warning", "debug", "debug", "warning"]
+
+
+BUSY = Reply(stage=Stage.RECIPIENT, code="451", detail="4.3.0 try again later")
+
+
+async def several(store, count, channel="email"):
+    for n in range(count):
+        address = f"desk{n}@news.example"
+        await told(store, a_story(f"Copper prices rise, report {n}"), routes=(a_route(address, channel),))
+
+
+async def test_a_relay_that_takes_nothing_for_days_kills_no_mail_and_operators_hear_once(store):
+    clock, operators, mail = Clock(), Operators(), Sink(replies=[BUSY] * 10_000)
+    await several(store, 4)
+    flow = dispatch(store, clock, operators, email=mail)
+    for _ in range(72):
+        await sent(flow, clock, HOUR)
+    assert set((await states(store)).values()) == {"pending"}
+    # Two mailboxes by name, and from the third on the relay.
+    assert len({key for key, _, _ in operators.told}) == dispatching.MANY_TARGETS
+    mail.replies.clear()
+    await sent(flow, clock, 2 * HOUR)
+    assert set((await states(store)).values()) == {"sent"}
+
+
+async def test_a_value_that_the_database_cannot_take_does_not_leave_a_claim_for_ever(store, monkeypatch):
+    monkeypatch.setattr(dispatching, "KEEP_TRYING_TO_RECORD", 0 * SECOND)
+    clock, slack = Clock(), Sink(replies=[Reply(stage=Stage.ANSWERED, code="ok", reference="\ud800")])
+    await told(store)
+    await sent(dispatch(store, clock, slack=slack), clock, MINUTE)
+    assert (await row(store)).state == "sent"
+    assert len(slack.taken) == 1
+
+
+async def test_a_mail_that_may_have_arrived_is_not_sent_sooner_because_a_file_was_mended(store):
+    clock, mail = Clock(), Sink(replies=[LOST])
+    await told(store, routes=(a_route("desk@news.example", "email"),))
+    await sent(dispatch(store, clock, email=mail), clock, MINUTE)
+    assert (await row(store)).state == "ambiguous"
+    assert await store.hasten(clock.now()) == 0
+    assert not await store.due_targets(clock.now())
+
+
+async def test_what_was_given_up_without_knowing_whether_it_arrived_is_asked_about_before_it_is_sent_again(
+    store,
+):
+    clock = Clock()
+    await told(store)
+    clock.forward(MINUTE)
+    claimed = await claim(store, clock.now(), session=ME)
+    reason = f"not known whether it was sent: {GIVEN_UP} 9 attempts in 24 hours: Slack failed"
+    outcome = deliveries.Outcome(state="dead", reason=reason)
+    await store.record_outcome(claimed.letter.delivery, outcome, session=ME, now=clock.now())
+    assert await store.retry_delivery(claimed.letter.delivery, now=clock.now()) == "dead"
+    assert (await row(store)).state == "ambiguous"

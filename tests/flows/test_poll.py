@@ -226,6 +226,95 @@ async def test_a_feed_is_asked_with_its_login_and_at_once_when_that_changed(stor
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_login_that_changes_while_its_feed_is_asked_is_used_as_soon_as_that_ends(store):
+    wire = a_feed()
+    old, new = (replace(wire, headers=(("X-Api-Key", Secret(key)),)) for key in ("old", "new"))
+    gate, asked = asyncio.Event(), []
+
+    class Guarded(Answers):
+        async def fetch(self, ask):
+            asked.append(ask.headers)
+            await gate.wait()
+            return await super().fetch(ask)
+
+    refused = Refused(status=401, retry_after=24 * HOUR)
+    poll = Poll(
+        store=store, fetcher=Guarded([refused]), publisher=Log(), clock=Clock(),
+        pace_of=lambda feed: PACE, draw=lambda: 0.0,
+    )  # fmt: skip
+    flow = Polling(poll, [old], interval=15 * MINUTE)
+    running = asyncio.create_task(flow.run())
+    async with asyncio.timeout(10):
+        while not asked:
+            await store.counts()
+        await flow.replace([new])
+        gate.set()
+        while len(asked) < 2:
+            await store.counts()
+    assert asked == [old.headers, new.headers]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_server_with_many_feeds_leaves_room_for_others(store, listed):
+    """Of its feeds none is answered until the others were, and then each is, also if the list changed meanwhile."""
+    gate, asked = asyncio.Event(), []
+
+    class Crowded(Answers):
+        async def fetch(self, ask):
+            asked.append(ask.url)
+            if "//big." in ask.url:
+                await gate.wait()
+            return await super().fetch(ask)
+
+    poll = Poll(
+        store=store, fetcher=Crowded([NotModified()]), publisher=Log(), clock=Clock(),
+        pace_of=lambda feed: PACE, draw=lambda: 0.0,
+    )  # fmt: skip
+    big = [a_feed(f"https://big.example/{n}") for n in range(60)]
+    small = [a_feed(f"https://small{n}.example/") for n in range(5)]
+    flow = Polling(poll, [*big, *small], interval=15 * MINUTE, at_once=20)
+    running = asyncio.create_task(flow.run())
+    async with asyncio.timeout(10):
+        while not {feed.url for feed in small} <= set(asked):
+            await store.counts()
+        assert sum("//big." in url for url in asked) == 2
+        left = big if listed else big[::3]
+        await flow.replace([*left, *small])
+        gate.set()
+        while not {feed.url for feed in left} <= set(asked):
+            await store.counts()
+    assert listed or len(asked) <= 5 + len(left) + 2
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_nothing_is_kept_of_a_feed_that_left_the_list(store):
+    clock = Clock()
+    one, other = a_feed("https://news.example/1"), a_feed("https://news.example/2")
+    poll, _ = polling(
+        store, an_answer_of("One", prints=b"1" * 16), clock=clock, feeds=[one, other],
+        steady=lambda: clock.at.timestamp(),
+    )  # fmt: skip
+
+    async def until(done):
+        async with asyncio.timeout(10):
+            while not done():
+                clock.forward(MINUTE)
+                poll._changed.set()  # the fake clock went on
+                await store.counts()
+
+    running = asyncio.create_task(poll.run())
+    await until(lambda: len(poll._poll._read) == 2)
+    await poll.replace([other])
+    await until(lambda: one.id not in poll._queued)
+    assert (one.id in poll._states, one.id in poll._poll._read) == (False, False)
+    assert other.id in poll._states
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_while_the_database_refuses_a_poll_changes_nothing_and_is_asked_again_soon(store):
     class Refusing:
         def __init__(self, store):

@@ -83,3 +83,8 @@ def test_a_folder_stands_for_everything_in_it(tmp_path):
     (tmp_path / "a" / "b.yaml").write_text("x")
     assert [name for name, *_ in look([tmp_path])] == [str(tmp_path / "a" / "b.yaml")]
     assert look([tmp_path / "nothing"]) == frozenset()
+
+
+def test_what_may_not_be_looked_at_hides_nothing_else(tmp_path):
+    (tmp_path / "a.yaml").write_text("x")
+    assert len(look([tmp_path / ("x" * 300), tmp_path / "a.yaml"])) == 1

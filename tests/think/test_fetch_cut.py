@@ -110,3 +110,26 @@ def test_entries_that_share_a_name_are_all_read_because_each_is_told_apart_by_th
     before = rss(TWINS.format(n=1), PLAIN.format(n=7))
     after = rss(TWINS.format(n=2), TWINS.format(n=1), PLAIN.format(n=7))
     assert len(read(after, prints(before)).entries) == 3
+
+
+MALFORMED = (
+    "<item><guid>bad</guid><title>Salt & Pepper mine</title></item>",
+    "<item><guid>bad</guid><title>Odd</title><nobody:declared>x</nobody:declared></item>",
+)
+
+
+@pytest.mark.parametrize("bad", MALFORMED)
+def test_a_document_with_a_malformed_item_is_read_whole_before_and_after(bad):
+    good = [PLAIN.format(n=n) for n in range(3)]
+    assert read(rss(*good, bad)).prints == b""
+    assert len(read(rss(*good, bad), prints(rss(*good))).entries) == 4
+
+
+@pytest.mark.parametrize("place", ["#copper", " #copper\n"])
+def test_a_link_to_a_place_in_the_feed_tells_nothing_of_the_feeds_query(place):
+    item = f"<item><guid>1</guid><title>One</title><link>{place}</link></item>"
+    document = parse(rss(item), "application/xml", "https://wire.example/feed?apikey=sesame")
+    assert document.entries[0].link == "https://wire.example/feed#copper"
+    other = b'{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "url": "#copper"}]}'
+    document = parse(other, "application/json", "https://wire.example/feed?apikey=sesame")
+    assert document.entries[0].link == "https://wire.example/feed#copper"

@@ -33,6 +33,12 @@ def test_retry_after_is_heeded_up_to_a_day():
     )
 
 
+def test_retry_after_makes_no_failing_feed_come_sooner():
+    refused = Refused(status=503, retry_after=SECOND)
+    assert [wait(refused, failures=n) for n in (3, 50)] == [30 * MINUTE, HOUR]
+    assert wait(Refused(status=503, retry_after=2 * HOUR), failures=50, draw=0) == 2 * HOUR
+
+
 def test_a_failing_feed_is_asked_more_rarely_but_never_given_up():
     waits = [wait(Unanswered(reason="dns"), failures=n) for n in (1, 2, 3, 4, 5, 50)]
     assert waits == [15 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, HOUR, HOUR]

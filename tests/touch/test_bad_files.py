@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitor.feeds import listing
+from monitor.rules import book
 from tests.touch.test_service import running, until
 from tests.touch.workspace_kit import Workspace, rss, typed
 
@@ -119,3 +121,11 @@ async def test_a_rule_file_that_is_cut_while_it_is_written_never_takes_the_place
             workspace.feed("/a.xml", rss(("Gold shines", "Today."), ("Copper is quiet", "Today.")))
             await until(lambda: any("Gold shines" in text for text in workspace.told()))
             assert not any("Copper is quiet" in text for text in workspace.told())
+
+
+def test_a_path_that_cannot_be_looked_at_is_a_mistake_with_its_reason(tmp_path):
+    strange = tmp_path / ("x" * 300)
+    (problem,) = book.read([strange]).problems
+    assert "cannot look at it: file name too long" in str(problem)
+    (problem,) = listing.read([strange]).problems
+    assert "cannot read this file" in str(problem)

@@ -307,3 +307,13 @@ async def test_upgrade_makes_and_upgrades_and_waits_for_no_service(say, worked, 
         file.unlink()
     assert await say("db", "upgrade") == (0, f"{database}: made with schema {HEAD}\n", "")
     assert (await say("db", "check"))[0] == 0
+
+
+async def test_messages_of_no_dead_story_are_dropped_with_the_dead_ones(worked, say):
+    put(
+        worked.folder / "data/monitor.db",
+        "INSERT INTO dead_letters (topic, partition, position, reason, created_at) VALUES ('t', 0, 1, 'no JSON', 0)",
+    )
+    code, out, err = await say("stories", "retry", "--dead")
+    assert (code, out, err) == (0, "a message of no dead story is dropped: no JSON\n", "")
+    assert "no story is dead" in (await say("stories", "retry", "--dead"))[2]

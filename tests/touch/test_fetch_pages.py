@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.feeds.outcome import Ask, Refused, Unreadable, name_of
+from monitor.feeds.outcome import Ask, Fetched, Refused, Unreadable, name_of
 from monitor.feeds.schedule import Pace, next_poll
 from monitor.fetch import refusals
 from tests.touch.fetch_kit import feed, fetching, head, serving, whole
@@ -71,6 +71,24 @@ async def test_a_challenge_is_a_refusal_like_any_other_for_the_next_poll(fetcher
 async def test_a_guard_that_says_so_in_the_head_needs_no_page(fetcher, server, status):
     answer = whole(b"", status, cf_mitigated="challenge")
     assert name_of(await fetch(fetcher, server, answer)) == "challenge"
+
+
+@pytest.mark.parametrize(
+    "name", ["cf_mitigated", "x_amzn_waf_action", "x_vercel_mitigated", "x_sucuri_block"]
+)
+async def test_a_feed_is_read_whatever_its_head_says_of_guards(fetcher, server, name):
+    outcome = await fetch(fetcher, server, whole(feed("One"), **{name: "challenge"}))
+    assert isinstance(outcome, Fetched)
+
+
+@pytest.mark.parametrize(
+    ("page", "named"), [(PLAIN, "challenge"), (b"{}", "challenge"), (PORTAL, "captive_portal")]
+)
+async def test_a_page_that_is_no_feed_has_the_name_that_its_head_gives_unless_it_says_more(
+    fetcher, server, page, named
+):
+    outcome = await fetch(fetcher, server, whole(page, cf_mitigated="challenge"))
+    assert name_of(outcome) == named
 
 
 async def test_the_status_of_captive_portals_is_enough(fetcher, server):

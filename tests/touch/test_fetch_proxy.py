@@ -118,6 +118,15 @@ async def test_a_proxy_that_forbids_a_server_is_named(proxy):
     assert (await asked_through(proxy)).reason == "proxy"
 
 
+@pytest.mark.parametrize("status", ["401 No", "429 Slow Down", "503 Busy"])
+async def test_a_publishers_own_network_is_not_taken_for_the_proxy(server, proxy, status):
+    server.answers["/feed"] = whole(
+        b"", status, Proxy_Status="edge.example; error=http_request_denied", Retry_After="60"
+    )
+    outcome = await asked_through(proxy)
+    assert (outcome.status, outcome.retry_after) == (int(status[:3]), timedelta(minutes=1))
+
+
 async def test_a_server_that_refuses_through_the_proxy_is_the_one_that_refuses(server, proxy):
     server.answers["/feed"] = whole(b"", "403 Forbidden")
     assert isinstance(await asked_through(proxy), Refused)

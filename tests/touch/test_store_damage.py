@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+import structlog
 
 from monitor.errors import StoreError
 from monitor.store import damage, deliveries, search, sqlite_file
@@ -98,3 +99,31 @@ async def test_a_delivery_that_cannot_be_read_is_dead_with_its_reason_and_holds_
     (dead,) = await store.read(lambda c: deliveries.listing(c, state="dead"))
     assert (dead.story, dead.ended_at) == (spoilt.id, NOON + HOUR)
     assert dead.reason.startswith("what is stored of it cannot be read: JSONDecodeError")
+
+
+async def test_damage_that_cannot_be_noted_is_logged_once_and_raises_what_damage_raises(tmp_path):
+    bad = tmp_path / "bad.db"
+    bad.write_bytes(b"no database" * 100)
+    path = tmp_path / "here" / "monitor.db"
+    store = open_sqlite(path, make=True)
+    path.parent.rename(tmp_path / "away")  # what is open goes on; there is no folder for the note
+
+    def meet(connection):
+        connection.exec_driver_sql(f"ATTACH '{bad}' AS bad")
+        connection.exec_driver_sql("SELECT * FROM bad.sqlite_master")
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            with pytest.raises(StoreError, match="damaged or no database"):
+                await store.read(meet)
+    (tmp_path / "away").rename(path.parent)
+    await store.close()
+    assert [line["event"] for line in logs] == ["database_damaged"]
+    assert damage.known(path) is None
+
+
+@pytest.mark.parametrize("note", [b"", b"\xff\xfe"])
+def test_a_note_that_is_no_text_is_a_note_all_the_same(tmp_path, note):
+    path = tmp_path / "monitor.db"
+    damage.note(path).write_bytes(note)
+    assert f"{path} is damaged" in damage.known(path)

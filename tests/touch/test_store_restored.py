@@ -65,3 +65,17 @@ async def test_a_story_that_may_have_been_told_since_the_copy_is_asked_about(cop
 async def test_a_database_that_is_no_copy_asks_about_nothing(store):
     await told(store, a_story(reference_at=NOON - HOUR))
     assert await states(store) == ["pending"]
+
+
+@pytest.mark.parametrize("state", ["held", "dead"])
+async def test_what_somebody_may_have_retried_since_the_copy_is_asked_about_when_it_is_retried(copy, state):
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("UPDATE deliveries SET state = ?", (state,))
+        connection.commit()
+    await open_sqlite(copy, make=True).close()
+    store = open_sqlite(copy, make=False)  # as the command opens it
+    ((delivery,),) = await store.read(lambda c: c.exec_driver_sql("SELECT id FROM deliveries").all())
+    assert await store.retry_delivery(delivery, now=NOON + HOUR) == state
+    claimed = await claim(store, now=NOON + 2 * HOUR)
+    assert (claimed.ambiguous, claimed.since) == (True, NOON)
+    await store.close()
